@@ -1,0 +1,235 @@
+//! What the operator wrote, checked once: after loading, every value here is good.
+//!
+//! Secrets are resolved while loading and live only in [`Secret`], whose text is never shown.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Where the truth is kept.
+    pub ledger: Ledger,
+    /// Health, status, metrics and the control socket.
+    pub serve: Serve,
+    /// The walls against a flood.
+    pub guard: Guard,
+    /// What is polled.
+    pub feeds: Vec<Feed>,
+    /// Logins at platforms; each is one lane.
+    pub integrations: Vec<Integration>,
+    /// Audiences.
+    pub groups: Vec<Group>,
+    /// What is legal but deserves a word, such as a poll interval that bothers a server.
+    pub warnings: Vec<String>,
+}
+
+/// `[ledger]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// The redb file. Its folder is the state folder: witness, lock, sessions and the STOP file
+    /// stand beside it.
+    pub path: PathBuf,
+}
+
+/// `[serve]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serve {
+    /// Where health, status and metrics answer.
+    pub listen: SocketAddr,
+    /// Whether `listen` may be another address than loopback.
+    pub allow_remote: bool,
+    /// The UNIX socket of the control API.
+    pub control: PathBuf,
+}
+
+/// `[guard]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guard {
+    /// A new entry is seen twice, this far apart, before it is sent. Zero turns it off.
+    pub settle: Duration,
+    /// More new entries than this in one poll are held whole.
+    pub burst: u32,
+    /// A larger share than this of a feed of four items or more, new at once, is held whole; from
+    /// 0 (exclusive) to 1, which turns it off.
+    pub share: f64,
+    /// An entry older than this is held.
+    pub max_age: Duration,
+}
+
+/// `[[feed]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Its name, which is also its identity in the ledger.
+    pub name: String,
+    /// Where it is.
+    pub source: FeedSource,
+    /// How often it is polled.
+    pub every: Duration,
+}
+
+/// Where a feed is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedSource {
+    /// `http` or `https`.
+    Http(Url),
+    /// A local file.
+    File(PathBuf),
+}
+
+/// `[[integration]]`: one login at one platform, and so one lane.
+#[derive(Debug, Clone)]
+pub struct Integration {
+    /// Its name.
+    pub name: String,
+    /// Base URL without a trailing slash in its path.
+    pub url: Url,
+    /// The platform and what only it needs.
+    pub platform: Platform,
+    /// Manners: the smooth pace inside this process.
+    pub pace: Pace,
+    /// Law: counted in the ledger.
+    pub caps: Caps,
+    /// How long a publish call may take in all.
+    pub timeout: Duration,
+    /// How long after a publish call of unknown outcome the platform is asked first, and how far
+    /// apart it is asked again.
+    pub doubt_after: Duration,
+}
+
+/// The platform of an integration, with its own keys.
+#[derive(Debug, Clone)]
+pub enum Platform {
+    /// `kind = "webhook"`: Standard Webhooks 1.0.
+    Webhook {
+        /// The signing secret, `whsec_` and base64; without one nothing is signed.
+        secret: Option<Secret>,
+        /// Whether the receiver is known to ignore a `webhook-id` it has seen.
+        receiver_dedupes: bool,
+    },
+    /// `kind = "mastodon"`, and servers that speak its API.
+    Mastodon {
+        /// The access token.
+        token: Secret,
+    },
+    /// `kind = "bluesky"`: any AT Protocol PDS.
+    Bluesky {
+        /// Handle, DID or mail address.
+        identifier: String,
+        /// An app password.
+        password: Secret,
+    },
+    /// `kind = "matrix"`: the client-server API.
+    Matrix {
+        /// How it logs in.
+        login: MatrixLogin,
+    },
+}
+
+/// How a Matrix integration logs in.
+#[derive(Debug, Clone)]
+pub enum MatrixLogin {
+    /// An access token: its device is kept by keeping the token.
+    Token(Secret),
+    /// User and password, always as the same device.
+    Password {
+        /// Local part or full user id.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+}
+
+impl Platform {
+    /// The `kind` as it stands in the config.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+            Self::Mastodon { .. } => "mastodon",
+            Self::Bluesky { .. } => "bluesky",
+            Self::Matrix { .. } => "matrix",
+        }
+    }
+}
+
+/// `pace = { every = "2m", burst = 1 }`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// One publish call each.
+    pub every: Duration,
+    /// How many may go at once after a rest.
+    pub burst: u32,
+}
+
+/// `caps = { per_10m = 3, per_hour = 6, per_day = 20 }`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Claims in any ten minutes.
+    pub per_10m: u32,
+    /// Claims in any hour.
+    pub per_hour: u32,
+    /// Claims in any 24 hours.
+    pub per_day: u32,
+}
+
+/// `[[group]]`: an audience that hears each entry at most once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, which is also its identity in the ledger.
+    pub name: String,
+    /// The name of its integration.
+    pub integration: String,
+    /// The names of its feeds.
+    pub feeds: Vec<String>,
+    /// What a post says, in minijinja; `None` is the platform's own default.
+    pub template: Option<String>,
+    /// Where within the integration: a Matrix room id or alias.
+    pub room: Option<String>,
+    /// Mastodon: `public`, `unlisted` or `private`.
+    pub visibility: Option<String>,
+    /// BCP 47 tag used where an entry names no language.
+    pub language: Option<String>,
+}
+
+/// Where a secret is, and what it is.
+#[derive(Clone)]
+pub struct Secret {
+    /// Where it came from.
+    pub source: SecretSource,
+    /// What it is.
+    pub value: SecretString,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A systemd credential of that name.
+    Credential(String),
+    /// An environment variable of that name.
+    Env(String),
+    /// A file, readable by nobody else.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Credential(name) => write!(f, "the credential {name:?}"),
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({})", self.source)
+    }
+}

@@ -1,0 +1,55 @@
+//! oncecast carries each post of a blog to every place where its readers are: once each, for ever.
+//!
+//! # The promise
+//!
+//! Each *entry* of a feed reaches each *group* (an audience) at most once: through crashes,
+//! timeouts, restarts, changed GUIDs, edited posts, adapters with bugs, and a second copy of the
+//! daemon started by mistake. Where the truth cannot be known a *delivery* waits, visibly, as in
+//! doubt. Silence before repetition, and never silence unseen.
+//!
+//! # The way of one post through the house
+//!
+//! Two sides share nothing but the ledger and a bell.
+//!
+//! *In* ([`flow::poll`]): **1** a feed's timer comes due. **2** [`feed::fetch`] asks for it through
+//! the wire. **3** [`feed::parse`] turns bytes into entries, oldest first. **4**
+//! [`model::identity`] names the aliases by which each can be recognised. **5**
+//! [`ledger::Ledger::admit`] decides what is new ([`ledger::admission`]) and writes entries,
+//! aliases, one delivery a group and the feed's validators in one durable commit. **6** the bell
+//! rings; it carries no data.
+//!
+//! *Out* ([`flow::dispatch`]): **7** one worker a lane reads what is due. **8** [`flow::deliver`]
+//! reads straight down: log in, compose, wait for pace, **claim, publish, settle**. All that can
+//! fail harmlessly comes before the claim. **9** [`wire::Wire::publish`] consumes the
+//! [`ledger::Permit`] and sends once. **10** [`ledger::Ledger::settle`] commits the outcome.
+//!
+//! What may have been heard and is not known to have been is settled by [`flow::settle`]: by asking the
+//! platform, by repeating under the same id where a repeat cannot be seen, or by a person.
+//!
+//! Replay, release and a person's word enter at 5: they write a row and ring the same bell. There
+//! is no second way out.
+//!
+//! # The rooms
+//!
+//! Arrows point down only (held by `tests/it/house.rs`):
+//!
+//! | room | what it is | may use |
+//! |---|---|---|
+//! | [`model`] | the vocabulary; pure: no I/O, no clock, no async | nothing of ours |
+//! | [`clock`] | the only place that reads the time | `model` |
+//! | [`config`] | loading, one validation pass, secrets | `model` |
+//! | [`post`] | what a group will read: text, template, fit | `model` |
+//! | [`ledger`] | the truth; the only source of permits | `model`, `clock` |
+//! | [`adapter`] | what each platform wants to hear; builds and reads, cannot send | `model`, `config`, `post` |
+//! | [`wire`] | the one door: `transport` is the only file that names reqwest | `model`, `clock`, `adapter`, `ledger` |
+//! | [`feed`] | fetch, parse, schedule | `model`, `clock`, `config`, `wire`, `post` |
+//! | [`flow`] | poll, dispatch, deliver, settle, pace | all above |
+//! | [`daemon`] | builds the parts, runs them, drains; systemd | all above |
+//! | [`serve`] | health, status, metrics, the control socket | all above |
+//! | [`command`] | one file a command; exit codes | all above |
+
+pub mod adapter;
+pub mod clock;
+pub mod config;
+pub mod model;
+pub mod wire;

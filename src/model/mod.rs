@@ -1,0 +1,19 @@
+//! The vocabulary of the house: pure values and pure functions, no I/O, no clock, no async.
+
+mod delivery;
+mod entry;
+mod feed;
+mod guarantee;
+pub mod identity;
+mod message;
+mod outcome;
+mod time;
+
+pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
+pub use entry::{Enclosure, Entry};
+pub use feed::FeedState;
+pub use guarantee::Guarantee;
+pub use identity::{Alias, AliasKind, EntryId, Fingerprint, IdempotencyKey};
+pub use message::{Header, Method, Request, Response};
+pub use outcome::{DeferCause, Found, How, Outcome, Receipt, Reference, retry_after_seconds};
+pub use time::Time;

@@ -1,0 +1,5 @@
+//! The one door to the network.
+
+mod get;
+
+pub use get::{Get, GetError, Getter, Reach};
