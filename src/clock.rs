@@ -65,3 +65,22 @@ impl Clock for TokioClock {
         Time::from_millis(base.saturating_add(self.elapsed_ms()))
     }
 }
+
+/// A moment of the timer, which never goes back and has no date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(tokio::time::Instant);
+
+impl Mark {
+    /// This moment.
+    #[must_use]
+    pub fn here() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the timer")]
+        Self(tokio::time::Instant::now())
+    }
+
+    /// How long ago it was.
+    #[must_use]
+    pub fn elapsed(self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

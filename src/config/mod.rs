@@ -9,6 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use crate::model::Caps;
+
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -166,17 +168,6 @@ pub struct Pace {
     pub every: Duration,
     /// How many may go at once after a rest.
     pub burst: u32,
-}
-
-/// `caps = { per_10m = 3, per_hour = 6, per_day = 20 }`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
-    /// Claims in any ten minutes.
-    pub per_10m: u32,
-    /// Claims in any hour.
-    pub per_hour: u32,
-    /// Claims in any 24 hours.
-    pub per_day: u32,
 }
 
 /// `[[group]]`: an audience that hears each entry at most once.

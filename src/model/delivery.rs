@@ -54,6 +54,10 @@ pub enum Status {
         attempt: u32,
         /// The claim's number within the ledger.
         permit: u64,
+        /// Whether an earlier attempt may have been seen: then nothing that this one proves of itself
+        /// proves that readers have seen nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
     },
     /// It is there, and that is final.
     Published {
@@ -326,19 +330,24 @@ impl Status {
             (Self::Due { .. }, Event::Unfit(why)) => {
                 Self::Held { reason: HoldReason::Unfit { why } }
             }
-            (Self::Due { attempt, .. }, Event::Claim { permit })
-            | (Self::InDoubt { attempt, .. }, Event::Repeat { permit }) => {
-                Self::Claimed { attempt: attempt + 1, permit }
+            (Self::Due { attempt, .. }, Event::Claim { permit }) => {
+                Self::Claimed { attempt: attempt + 1, permit, maybe: false }
+            }
+            (Self::InDoubt { attempt, .. }, Event::Repeat { permit }) => {
+                Self::Claimed { attempt: attempt + 1, permit, maybe: true }
             }
             (Self::Claimed { .. }, Event::Published(receipt))
             | (Self::InDoubt { .. }, Event::Found(receipt)) => Self::Published { receipt },
-            (Self::Claimed { .. }, Event::Refused(reason)) => Self::Refused { reason },
-            (Self::Claimed { attempt, .. }, Event::Later { not_before, exhausted }) => {
-                match exhausted {
-                    None => Self::Due { attempt: *attempt, not_before },
-                    Some(reason) => Self::Refused { reason },
-                }
+            (Self::Claimed { maybe: false, .. }, Event::Refused(reason)) => {
+                Self::Refused { reason }
             }
+            (
+                Self::Claimed { attempt, maybe: false, .. },
+                Event::Later { not_before, exhausted },
+            ) => match exhausted {
+                None => Self::Due { attempt: *attempt, not_before },
+                Some(reason) => Self::Refused { reason },
+            },
             (Self::Claimed { attempt, .. }, Event::Doubt { evidence, next_look }) => {
                 Self::InDoubt { attempt: *attempt, evidence, next_look, looks: 0 }
             }
@@ -369,7 +378,8 @@ mod tests {
             Status::Baseline,
             Status::Held { reason: HoldReason::Stale },
             Status::Due { attempt: 2, not_before: T },
-            Status::Claimed { attempt: 3, permit: 9 },
+            Status::Claimed { attempt: 3, permit: 9, maybe: false },
+            Status::Claimed { attempt: 3, permit: 9, maybe: true },
             Status::Published { receipt: receipt() },
             Status::Refused { reason: "no".into() },
             Status::InDoubt { attempt: 3, evidence: "timeout".into(), next_look: T, looks: 0 },
@@ -407,9 +417,11 @@ mod tests {
             (Status::Due { .. }, Event::Unfit(_)) => Held,
             (Status::Due { .. }, Event::Claim { .. }) => Claimed,
             (Status::Claimed { .. }, Event::Published(_)) => Published,
-            (Status::Claimed { .. }, Event::Refused(_)) => Refused,
-            (Status::Claimed { .. }, Event::Later { exhausted: None, .. }) => Due,
-            (Status::Claimed { .. }, Event::Later { exhausted: Some(_), .. }) => Refused,
+            (Status::Claimed { maybe: false, .. }, Event::Refused(_)) => Refused,
+            (Status::Claimed { maybe: false, .. }, Event::Later { exhausted: None, .. }) => Due,
+            (Status::Claimed { maybe: false, .. }, Event::Later { exhausted: Some(_), .. }) => {
+                Refused
+            }
             (Status::Claimed { .. }, Event::Doubt { .. }) => InDoubt,
             (Status::InDoubt { .. }, Event::Looked { .. }) => InDoubt,
             (Status::InDoubt { .. }, Event::Found(_)) => Published,
@@ -435,7 +447,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(legal, 15);
+        assert_eq!(legal, 17);
     }
 
     #[test]
@@ -451,15 +463,23 @@ mod tests {
     }
 
     #[test]
+    fn a_repeat_that_is_refused_does_not_prove_that_the_first_was_not_seen() {
+        let repeated = Status::Claimed { attempt: 2, permit: 8, maybe: true };
+        assert!(repeated.after(Event::Refused("422".into())).is_err());
+        assert!(repeated.after(Event::Later { not_before: T, exhausted: None }).is_err());
+        assert!(repeated.after(Event::Doubt { evidence: "422".into(), next_look: T }).is_ok());
+    }
+
+    #[test]
     fn attempts_are_counted_across_doubt_and_delay() {
         let due = Status::Due { attempt: 2, not_before: T };
         let claimed = due.after(Event::Claim { permit: 7 }).expect("due can be claimed");
-        assert_eq!(claimed, Status::Claimed { attempt: 3, permit: 7 });
+        assert_eq!(claimed, Status::Claimed { attempt: 3, permit: 7, maybe: false });
         let doubt = claimed
             .after(Event::Doubt { evidence: "reset".into(), next_look: T })
             .expect("claimed can fall into doubt");
         let repeated = doubt.after(Event::Repeat { permit: 8 }).expect("doubt can be repeated");
-        assert_eq!(repeated, Status::Claimed { attempt: 4, permit: 8 });
+        assert_eq!(repeated, Status::Claimed { attempt: 4, permit: 8, maybe: true });
     }
 
     #[test]

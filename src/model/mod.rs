@@ -1,5 +1,6 @@
 //! The vocabulary of the house: pure values and pure functions, no I/O, no clock, no async.
 
+mod caps;
 mod delivery;
 mod entry;
 mod feed;
@@ -9,6 +10,7 @@ mod message;
 mod outcome;
 mod time;
 
+pub use caps::Caps;
 pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
 pub use entry::{Enclosure, Entry};
 pub use feed::FeedState;

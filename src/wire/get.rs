@@ -78,11 +78,11 @@ pub enum GetError {
     },
 }
 
+/// An answer on its way.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, GetError>> + Send + 'a>>;
+
 /// Whatever can GET: the wire, or a test's own network.
 pub trait Getter: Send + Sync {
     /// Sends one GET and reads the answer, whatever its status.
-    fn get<'a>(
-        &'a self,
-        get: Get<'a>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response, GetError>> + Send + 'a>>;
+    fn get<'a>(&'a self, get: Get<'a>) -> Answering<'a>;
 }

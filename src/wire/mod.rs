@@ -1,5 +1,130 @@
 //! The one door to the network.
+//!
+//! [`Wire::publish`] consumes a [`Permit`] and sends once: no retry, no redirect, a fresh connection.
+//! Everything else is harmless: nothing that a reader could see comes of it.
 
+mod fuse;
 mod get;
+mod transport;
 
-pub use get::{Get, GetError, Getter, Reach};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::adapter::{Adapter, Call, SecretHeader};
+use crate::ledger::{Permit, Spent};
+use crate::model::{Outcome, Request, Response};
+
+pub use fuse::Fuse;
+pub use get::{Answering, Get, GetError, Getter, Reach};
+pub use transport::{Http, Outgoing, Transport, Trouble};
+
+/// A permit older than this is not used: what was true when it was granted may no longer be.
+const PERMIT_AGE_MAX: Duration = Duration::from_secs(10);
+/// The largest answer read from a platform.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// How long a harmless call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The one door to the network.
+#[derive(Debug)]
+pub struct Wire {
+    transport: Arc<dyn Transport>,
+    fuse: Mutex<Fuse>,
+}
+
+/// Where an integration answers.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Base URL; a request's path is appended to it.
+    pub base: Url,
+    /// How long a publish call may take in all.
+    pub timeout: Duration,
+}
+
+impl Endpoint {
+    /// The URL of a request.
+    fn url(&self, request: &Request) -> String {
+        format!("{}{}", self.base.as_str().trim_end_matches('/'), request.path)
+    }
+}
+
+impl Wire {
+    /// A wire over the machine's own network.
+    ///
+    /// # Errors
+    /// Where no client can be made, for instance because the machine has no CA certificates.
+    pub fn open() -> Result<Arc<Self>, Trouble> {
+        Ok(Self::over(Arc::new(Http::new()?), Fuse::default()))
+    }
+
+    /// A wire over another network, for tests.
+    #[must_use]
+    pub fn over(transport: Arc<dyn Transport>, fuse: Fuse) -> Arc<Self> {
+        Arc::new(Self { transport, fuse: Mutex::new(fuse) })
+    }
+
+    /// Makes the one publish call of a permit.
+    ///
+    /// Nothing may `select!` around this: a call that is dropped half-way may have been heard.
+    pub async fn publish(
+        &self,
+        permit: Permit,
+        to: &Endpoint,
+        secret_headers: &[SecretHeader],
+        adapter: &dyn Adapter,
+    ) -> Spent {
+        let age = permit.granted().elapsed();
+        if age > PERMIT_AGE_MAX {
+            let reason = format!("its permit was {} s old and was not used", age.as_secs());
+            return permit.spend(Outcome::Unsent { reason });
+        }
+        fuse::guard(&self.fuse, permit.number(), permit.delivery());
+        let request = permit.request();
+        let outgoing = Outgoing {
+            method: request.method,
+            url: to.url(request),
+            headers: &request.headers,
+            secret_headers,
+            body: request.body.as_bytes(),
+            timeout: to.timeout,
+            max_body: ANSWER_BYTES_MAX,
+        };
+        let outcome = match self.transport.send(outgoing).await {
+            Ok(response) => adapter.judge(&response),
+            Err(Trouble::Unsent(reason)) => Outcome::Unsent { reason },
+            Err(Trouble::Unknown(reason)) => Outcome::Unknown { reason },
+        };
+        permit.spend(outcome)
+    }
+
+    /// Makes a harmless call: a login, an upload, a question.
+    ///
+    /// # Errors
+    /// Where no answer came, in words.
+    pub async fn call(&self, call: &Call, to: &Endpoint) -> Result<Response, Trouble> {
+        use secrecy::ExposeSecret as _;
+        let body = match &call.secret_body {
+            Some(secret) => secret.expose_secret().as_bytes(),
+            None => call.request.body.as_bytes(),
+        };
+        self.transport
+            .send(Outgoing {
+                method: call.request.method,
+                url: to.url(&call.request),
+                headers: &call.request.headers,
+                secret_headers: &call.secret_headers,
+                body,
+                timeout: CALL_TIMEOUT,
+                max_body: ANSWER_BYTES_MAX,
+            })
+            .await
+    }
+}
+
+impl Getter for Wire {
+    fn get<'a>(&'a self, get: Get<'a>) -> get::Answering<'a> {
+        self.transport.get(get)
+    }
+}

@@ -1,0 +1,264 @@
+//! What is new in a document: a pure decision over what the ledger remembers.
+//!
+//! An entry known by a strong alias is never new. One that only looks like a known entry is held for
+//! a person, and so is everything when too much is new at once. Dates never decide what is new.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::model::identity::{aliases, differs_only_in_digits, same_post_evidence};
+use crate::model::{Alias, AliasKind, Entry, Fingerprint, HoldReason, Time};
+
+use super::Policy;
+
+/// A future date beyond this is held: clocks and time zones are wrong by hours, not by days.
+const FUTURE_MAX: Duration = Duration::from_secs(86_400);
+
+/// The share wall needs this many items to speak of a share.
+const SHARE_ITEMS_MIN: usize = 4;
+
+/// What the ledger remembers, as admission asks for it.
+pub trait Memory {
+    /// Why memory failed; never to be read as "not known".
+    type Error;
+
+    /// The entry known by this alias.
+    ///
+    /// # Errors
+    /// Where the memory cannot be read.
+    fn known_by(&self, alias: &Fingerprint) -> Result<Option<u64>, Self::Error>;
+
+    /// The text of a known entry, and its id as people see it.
+    ///
+    /// # Errors
+    /// Where the memory cannot be read.
+    fn entry(&self, number: u64) -> Result<(Entry, String), Self::Error>;
+
+    /// Whether this feed has shown that entry before.
+    ///
+    /// # Errors
+    /// Where the memory cannot be read.
+    fn seen_in_feed(&self, number: u64) -> Result<bool, Self::Error>;
+}
+
+/// What becomes of one entry of the document, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is that entry.
+    Known {
+        /// Its number.
+        number: u64,
+        /// Aliases it was not yet known by.
+        learn: Vec<Alias>,
+        /// Whether it arrives in this feed for the first time: groups that hear only this feed have
+        /// not had it. The hold applies to them.
+        arrives: Option<Option<HoldReason>>,
+    },
+    /// It was never seen.
+    New {
+        /// The aliases to remember it by, strongest first.
+        aliases: Vec<Alias>,
+        /// Why it waits for a person, if it does.
+        hold: Option<HoldReason>,
+    },
+    /// It repeats another item of this document.
+    Repeat,
+    /// There is nothing to recognise it by.
+    Nameless,
+}
+
+/// What becomes of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One for each entry of the document, in its order.
+    pub decisions: Vec<Decision>,
+    /// Whether this is the first sight of the feed: all is remembered, nothing is sent.
+    pub baseline: bool,
+}
+
+/// Decides what is new.
+///
+/// # Errors
+/// Whatever the memory fails with: an unreadable memory is never an empty one.
+pub fn plan<M: Memory>(
+    feed: &str,
+    entries: &[Entry],
+    memory: &M,
+    policy: &Policy,
+    first_sight: bool,
+    now: Time,
+) -> Result<Plan, M::Error> {
+    let named = names_within(feed, entries);
+    let mut known: Vec<Option<u64>> = vec![None; entries.len()];
+    let mut alike: Vec<Option<u64>> = vec![None; entries.len()];
+
+    for (at, names) in named.iter().enumerate() {
+        if let Some(guid) = names.of(AliasKind::Guid) {
+            known[at] = memory.known_by(&guid.fingerprint)?;
+        }
+    }
+    let mut present: HashSet<u64> = known.iter().flatten().copied().collect();
+    for (at, names) in named.iter().enumerate() {
+        let (None, Some(link)) = (known[at], names.of(AliasKind::Link)) else { continue };
+        let Some(number) = memory.known_by(&link.fingerprint)? else { continue };
+        if names.of(AliasKind::Guid).is_none() {
+            known[at] = Some(number);
+            continue;
+        }
+        // The guid is new and the link is not: the same post under a changed guid, or another post
+        // that links to the same place. Two items that stand side by side are two posts.
+        if present.contains(&number) {
+            continue;
+        }
+        if same_post_evidence(&entries[at], &memory.entry(number)?.0) {
+            known[at] = Some(number);
+        } else {
+            alike[at] = Some(number);
+        }
+    }
+    present.extend(known.iter().flatten());
+    for (at, names) in named.iter().enumerate() {
+        if known[at].is_some() || alike[at].is_some() {
+            continue;
+        }
+        for weak in names.aliases.iter().filter(|a| !a.kind.is_strong()) {
+            let Some(number) = memory.known_by(&weak.fingerprint)? else { continue };
+            let look_alike = &memory.entry(number)?.0;
+            if !present.contains(&number)
+                && !differs_only_in_digits(&entries[at].title, &look_alike.title)
+            {
+                alike[at] = Some(number);
+                break;
+            }
+        }
+    }
+
+    let mut arriving = vec![false; entries.len()];
+    let mut taken = HashSet::new();
+    for (at, names) in named.iter().enumerate() {
+        arriving[at] = match known[at] {
+            Some(number) => taken.insert(number) && !memory.seen_in_feed(number)?,
+            None => names.is_first && !names.aliases.is_empty(),
+        };
+    }
+    let new = arriving.iter().filter(|a| **a).count();
+    let burst = is_burst(new, entries.len(), policy)
+        .then(|| HoldReason::Burst { new: u32::try_from(new).unwrap_or(u32::MAX) });
+
+    let mut decisions = Vec::with_capacity(entries.len());
+    let mut used = HashSet::new();
+    for (at, names) in named.into_iter().enumerate() {
+        let hold = || -> Result<Option<HoldReason>, M::Error> {
+            if first_sight {
+                return Ok(None);
+            }
+            if let Some(number) = alike[at] {
+                return Ok(Some(HoldReason::NearDuplicate { of: memory.entry(number)?.1 }));
+            }
+            Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, now)))
+        };
+        decisions.push(match known[at] {
+            Some(number) if !used.insert(number) => Decision::Repeat,
+            Some(number) => {
+                let mut learn = Vec::new();
+                for alias in names.aliases {
+                    if memory.known_by(&alias.fingerprint)?.is_none() {
+                        learn.push(alias);
+                    }
+                }
+                let arrives = if arriving[at] { Some(hold()?) } else { None };
+                Decision::Known { number, learn, arrives }
+            }
+            None if names.aliases.is_empty() => Decision::Nameless,
+            None if !names.is_first => Decision::Repeat,
+            None => Decision::New { hold: hold()?, aliases: names.aliases },
+        });
+    }
+    Ok(Plan { decisions, baseline: first_sight })
+}
+
+/// How one item can be recognised, after the document's own collisions are taken out.
+struct Names {
+    aliases: Vec<Alias>,
+    /// False for an item that says the same as one before it in every alias.
+    is_first: bool,
+}
+
+impl Names {
+    fn of(&self, kind: AliasKind) -> Option<&Alias> {
+        self.aliases.iter().find(|a| a.kind == kind)
+    }
+}
+
+/// Aliases of every item. A key that several items of one document share proves nothing: a shared
+/// guid is narrowed by link, then by title and day; a shared link or weak alias is left out.
+fn names_within(feed: &str, entries: &[Entry]) -> Vec<Names> {
+    let mut all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
+    let mut whole = HashSet::new();
+    let is_first: Vec<bool> = all
+        .iter()
+        .zip(entries)
+        .map(|(a, e)| whole.insert((a.clone(), e.title.clone(), e.published)))
+        .collect();
+    let mut count: HashMap<Fingerprint, u32> = HashMap::new();
+    for (names, _) in all.iter().zip(&is_first).filter(|(_, first)| **first) {
+        for alias in names {
+            *count.entry(alias.fingerprint).or_default() += 1;
+        }
+    }
+    for (names, entry) in all.iter_mut().zip(entries) {
+        let shared = |a: &Alias| count.get(&a.fingerprint).copied().unwrap_or(0) > 1;
+        let has_guid = names.iter().any(|a| a.kind == AliasKind::Guid);
+        let narrower: Vec<Alias> = names
+            .iter()
+            .filter_map(|alias| match alias.kind {
+                _ if !shared(alias) => Some(*alias),
+                AliasKind::Guid => Some(narrowed(*alias, names, entry)),
+                AliasKind::Link if !has_guid => Some(narrowed(*alias, &[], entry)),
+                _ => None,
+            })
+            .collect();
+        *names = narrower;
+    }
+    all.into_iter().zip(is_first).map(|(aliases, is_first)| Names { aliases, is_first }).collect()
+}
+
+/// A strong alias that several items share, told apart by what else they say.
+fn narrowed(alias: Alias, names: &[Alias], entry: &Entry) -> Alias {
+    let hex = |f: &Fingerprint| format!("{f:?}");
+    let link = names.iter().find(|a| a.kind == AliasKind::Link).map(|a| hex(&a.fingerprint));
+    let day = entry.published.map(|t| (t.as_millis() / 86_400_000).to_string());
+    Alias {
+        kind: alias.kind,
+        fingerprint: Fingerprint::of(
+            "oncecast/shared/1",
+            &[
+                &hex(&alias.fingerprint),
+                link.as_deref().unwrap_or(""),
+                &entry.title,
+                day.as_deref().unwrap_or(""),
+            ],
+        ),
+    }
+}
+
+fn is_burst(new: usize, items: usize, policy: &Policy) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a document has 2,000 items at most")]
+    let share = new as f64 / items.max(1) as f64;
+    new > policy.burst as usize || (items >= SHARE_ITEMS_MIN && new > 1 && share > policy.share)
+}
+
+fn age_hold(entry: &Entry, policy: &Policy, now: Time) -> Option<HoldReason> {
+    let published = entry.published?;
+    if now.since(published) > policy.max_age {
+        Some(HoldReason::Stale)
+    } else if published.since(now) > FUTURE_MAX {
+        Some(HoldReason::Future)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

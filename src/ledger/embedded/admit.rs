@@ -1,0 +1,341 @@
+//! Taking what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::admission::{self, Decision, Memory};
+use crate::ledger::journal::Line;
+use crate::ledger::{Admitted, Intake, LedgerError, Sight};
+use crate::model::{
+    Alias, AliasKind, DeliveryId, Entry, EntryId, Event, FeedState, Fingerprint, HoldReason,
+    IdempotencyKey, Status, Time, WithdrawReason,
+};
+
+use super::batch::Batch;
+use super::records::{DeliveryRow, EntryRow};
+
+/// A feed that gives an item a new guid at every poll teaches nothing after this many.
+const LEARNT_MAX: u32 = 64;
+
+/// One feed: its number, the poller's memory, and what waits for its second look.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct FeedRow {
+    number: u32,
+    /// Whether a document has ever been taken: before that, everything is baseline.
+    #[serde(default)]
+    known: bool,
+    /// Entries whose settle window is open.
+    #[serde(default)]
+    settling: Vec<u64>,
+    /// Entries that vanished in their settle window: they may come back.
+    #[serde(default)]
+    vanished: Vec<u64>,
+    pub(super) state: FeedState,
+}
+
+/// How many vanished entries a feed is remembered to owe.
+const VANISHED_MAX: usize = 200;
+
+impl Memory for Batch<'_, '_> {
+    type Error = LedgerError;
+
+    fn known_by(&self, alias: &Fingerprint) -> Result<Option<u64>, LedgerError> {
+        self.tables.known_by(alias)
+    }
+
+    fn entry(&self, number: u64) -> Result<(Entry, String), LedgerError> {
+        let row = self.tables.entry(number)?;
+        Ok((row.entry, row.id.short()))
+    }
+
+    fn seen_in_feed(&self, number: u64) -> Result<bool, LedgerError> {
+        self.tables.has_seen(self.feed_number, number)
+    }
+}
+
+impl Batch<'_, '_> {
+    pub(super) fn feed(
+        &mut self,
+        name: &str,
+    ) -> Result<(Option<FeedState>, Option<Duration>), LedgerError> {
+        let Some(row) = self.tables.feed::<FeedRow>(name)? else { return Ok((None, None)) };
+        let next = self.next_settle(&row)?;
+        Ok((Some(row.state), next))
+    }
+
+    pub(super) fn admit(&mut self, intake: Intake) -> Result<Admitted, LedgerError> {
+        let mut row = match self.tables.feed::<FeedRow>(&intake.feed)? {
+            Some(row) => row,
+            None => {
+                self.numbers.feed += 1;
+                FeedRow { number: self.numbers.feed, ..FeedRow::default() }
+            }
+        };
+        row.state = intake.state;
+        self.feed_number = row.number;
+        let mut admitted = Admitted::default();
+        match intake.sight {
+            Sight::Nothing => {}
+            Sight::Unchanged => self.confirm(&mut row, |_| true)?,
+            // Half a document is no baseline: what it lacks would be news at the next poll.
+            Sight::Document { complete: false, .. } if !row.known => {}
+            Sight::Document { entries, complete } => {
+                admitted = self.take(&intake.feed, &mut row, entries, complete)?;
+            }
+        }
+        admitted.next_settle = self.next_settle(&row)?;
+        self.tables.set_feed(&intake.feed, &row)?;
+        Ok(admitted)
+    }
+
+    fn take(
+        &mut self,
+        feed: &str,
+        row: &mut FeedRow,
+        entries: Vec<Entry>,
+        complete: bool,
+    ) -> Result<Admitted, LedgerError> {
+        let policy = self.core.setup.policy.clone();
+        // Dates come from other people's clocks: they are weighed against the wall clock.
+        let wall = self.core.clock.now();
+        let first_sight = !row.known;
+        let plan = admission::plan(feed, &entries, self, &policy, first_sight, wall)?;
+        let audiences: Vec<(String, u32)> = self
+            .core
+            .setup
+            .groups
+            .iter()
+            .filter(|g| g.feeds.iter().any(|f| f == feed))
+            .filter_map(|g| Some((g.name.clone(), *self.core.groups.get(&g.name)?)))
+            .collect();
+        let mut admitted = Admitted { baseline: plan.baseline, ..Admitted::default() };
+        let mut present = Vec::with_capacity(entries.len());
+        for (entry, decision) in entries.into_iter().zip(plan.decisions) {
+            match decision {
+                Decision::Nameless => admitted.nameless += 1,
+                Decision::Repeat => {}
+                Decision::Known { number, learn, arrives } => {
+                    present.push(number);
+                    let changed = self.meet(number, entry, &learn)?;
+                    admitted.changed += u32::from(changed);
+                    if let Some(hold) = arrives {
+                        self.tables.set_seen(row.number, number, self.now)?;
+                        self.owe(number, &audiences, plan.baseline, hold.as_ref())?;
+                    }
+                    if row.vanished.contains(&number) {
+                        self.take_back(number)?;
+                        row.vanished.retain(|n| *n != number);
+                    }
+                }
+                Decision::New { aliases, hold } => {
+                    admitted.new += 1;
+                    admitted.held += u32::from(hold.is_some());
+                    let settles = (!plan.baseline && hold.is_none() && !policy.settle.is_zero())
+                        .then(|| self.now.plus(policy.settle));
+                    let number = self.greet(feed, row.number, entry, &aliases, settles)?;
+                    present.push(number);
+                    if settles.is_some() {
+                        row.settling.push(number);
+                    }
+                    self.owe(number, &audiences, plan.baseline, hold.as_ref())?;
+                }
+            }
+        }
+        row.known = true;
+        // A feed that is empty for once has lost nothing: only a document with items can say that
+        // one of them is gone.
+        if complete && !present.is_empty() {
+            let gone: Vec<u64> =
+                row.settling.iter().filter(|n| !present.contains(n)).copied().collect();
+            for number in gone {
+                admitted.vanished += 1;
+                self.forget(number)?;
+                row.settling.retain(|n| *n != number);
+                row.vanished.push(number);
+            }
+            let excess = row.vanished.len().saturating_sub(VANISHED_MAX);
+            row.vanished.drain(..excess);
+        }
+        self.confirm(row, |number| present.contains(&number))?;
+        Ok(admitted)
+    }
+
+    /// Writes an entry that was never seen.
+    fn greet(
+        &mut self,
+        feed: &str,
+        feed_number: u32,
+        entry: Entry,
+        aliases: &[Alias],
+        settles: Option<Time>,
+    ) -> Result<u64, LedgerError> {
+        self.numbers.entry += 1;
+        let number = self.numbers.entry;
+        let id = aliases.first().map_or_else(
+            || EntryId::from_fingerprint(&Fingerprint::of("oncecast/nameless/1", &[])),
+            |alias| EntryId::from_fingerprint(&alias.fingerprint),
+        );
+        for alias in aliases {
+            // The first to bear an alias keeps it.
+            if self.tables.known_by(&alias.fingerprint)?.is_none() {
+                self.tables.set_alias(&alias.fingerprint, number)?;
+            }
+        }
+        self.tables.set_id(id.as_bytes(), number)?;
+        self.tables.set_seen(feed_number, number, self.now)?;
+        let line = self.numbers.lines;
+        let first_seen = self.now;
+        let feed = feed.to_owned();
+        let row = EntryRow { id, feed, first_seen, settles, line, learnt: 0, entry };
+        self.tables.set_entry(number, &row)?;
+        Ok(number)
+    }
+
+    /// Notes that a known entry was met again; says whether its text is another.
+    fn meet(&mut self, number: u64, entry: Entry, learn: &[Alias]) -> Result<bool, LedgerError> {
+        let mut row = self.tables.entry(number)?;
+        let mut learnt = 0;
+        for alias in learn {
+            if alias.kind == AliasKind::Guid && row.learnt + learnt >= LEARNT_MAX {
+                continue;
+            }
+            self.tables.set_alias(&alias.fingerprint, number)?;
+            learnt += 1;
+        }
+        let changed = row.entry != entry;
+        if changed || learnt > 0 {
+            row.entry = entry;
+            row.learnt += learnt;
+            self.tables.set_entry(number, &row)?;
+        }
+        Ok(changed)
+    }
+
+    /// Writes one delivery for each audience that is owed the entry and has none.
+    fn owe(
+        &mut self,
+        number: u64,
+        audiences: &[(String, u32)],
+        baseline: bool,
+        hold: Option<&HoldReason>,
+    ) -> Result<(), LedgerError> {
+        let entry = self.tables.entry(number)?;
+        let line = self.numbers.lines;
+        let mut owed = Vec::new();
+        let mut told = None;
+        for (name, group) in audiences {
+            let id = DeliveryId { entry: number, group: *group, generation: 1 };
+            if self.tables.delivery(id)?.is_some() {
+                continue;
+            }
+            let status = match (baseline, hold) {
+                (true, _) => Status::Baseline,
+                (false, Some(reason)) => Status::Held { reason: reason.clone() },
+                (false, None) => {
+                    Status::Due { attempt: 0, not_before: entry.settles.unwrap_or(self.now) }
+                }
+            };
+            told = Some((status.kind(), hold.map(ToString::to_string)));
+            let row = DeliveryRow {
+                status,
+                since: self.now,
+                opened: self.now,
+                key: IdempotencyKey::of(&entry.id, name, 1),
+                first_sent: None,
+                request: None,
+                lines: vec![line],
+            };
+            self.tables.set_delivery(id, None, &row, entry.settles)?;
+            owed.push(name.as_str());
+        }
+        let Some((status, hold)) = told else { return Ok(()) };
+        let groups = owed.join(", ");
+        self.journal(&Line {
+            at: self.now,
+            entry: Some(entry.id),
+            group: None,
+            delivery: None,
+            event: "admit".to_owned(),
+            status: Some(status),
+            who: format!("feed {}", entry.feed),
+            detail: match hold {
+                Some(hold) => format!("{hold}; for {groups}"),
+                None => format!("for {groups}"),
+            },
+        })?;
+        Ok(())
+    }
+
+    /// Ends the settle window of the entries that were seen again after it.
+    fn confirm(
+        &mut self,
+        row: &mut FeedRow,
+        seen: impl Fn(u64) -> bool,
+    ) -> Result<(), LedgerError> {
+        let mut still = Vec::new();
+        for number in std::mem::take(&mut row.settling) {
+            let entry = self.tables.entry(number)?;
+            let Some(look) = entry.settles else { continue };
+            if look > self.now || !seen(number) {
+                still.push(number);
+                continue;
+            }
+            self.set_settles(number, None)?;
+        }
+        row.settling = still;
+        Ok(())
+    }
+
+    /// Moves an entry's settle window, and its deliveries on the agenda with it.
+    pub(super) fn set_settles(
+        &mut self,
+        number: u64,
+        settles: Option<Time>,
+    ) -> Result<(), LedgerError> {
+        let entry = self.tables.entry(number)?;
+        let before = entry.settles;
+        for (id, delivery) in self.tables.deliveries(number)? {
+            if matches!(delivery.status, Status::Due { .. }) {
+                self.tables.set_delivery(id, Some((&delivery, before)), &delivery, settles)?;
+            }
+        }
+        self.tables.set_entry(number, &EntryRow { settles, ..entry })
+    }
+
+    /// An entry left the feed in its settle window: it will not be sent.
+    fn forget(&mut self, number: u64) -> Result<(), LedgerError> {
+        let entry = self.tables.entry(number)?;
+        for (id, row) in self.tables.deliveries(number)? {
+            if matches!(row.status, Status::Due { .. }) {
+                let event = Event::Withdraw(WithdrawReason::Vanished);
+                self.apply(id, &row, &entry, event, "feed", "it left the feed unsent")?;
+            }
+        }
+        self.set_settles(number, None)
+    }
+
+    /// An entry that had vanished unsent is there again, for instance because a stale copy of the
+    /// feed was served in between.
+    fn take_back(&mut self, number: u64) -> Result<(), LedgerError> {
+        let entry = self.tables.entry(number)?;
+        let not_before = self.now.plus(self.core.setup.policy.settle);
+        for (id, row) in self.tables.deliveries(number)? {
+            if matches!(row.status, Status::Withdrawn { reason: WithdrawReason::Vanished }) {
+                let event = Event::Return { not_before };
+                self.apply(id, &row, &entry, event, "feed", "it is in the feed again")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn next_settle(&self, row: &FeedRow) -> Result<Option<Duration>, LedgerError> {
+        let mut next: Option<Time> = None;
+        for number in &row.settling {
+            if let Some(look) = self.tables.entry(*number)?.settles {
+                next = Some(next.map_or(look, |n| n.min(look)));
+            }
+        }
+        Ok(next.map(|look| look.since(self.now)))
+    }
+}

@@ -1,0 +1,260 @@
+//! One transaction's worth of work, and what the writer knows between transactions.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use redb::WriteTransaction;
+
+use crate::clock::{Clock, Mark};
+use crate::ledger::journal::{Head, Line};
+use crate::ledger::witness::{Claimed, Witness};
+use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
+use crate::model::{DeliveryId, Event, Status, Time};
+
+use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
+use super::tables::Tables;
+
+/// What the writer knows between transactions.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) path: PathBuf,
+    pub(super) ledger: [u8; 16],
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) witness: Witness,
+    pub(super) trust: Trust,
+    pub(super) setup: Setup,
+    /// Group name to its number, for the groups of the setup.
+    pub(super) groups: BTreeMap<String, u32>,
+    /// Every group there ever was, by number.
+    pub(super) names: BTreeMap<u32, String>,
+    /// Claims granted by this process and not settled.
+    pub(super) live: HashSet<u64>,
+    /// The latest moment told, and when it was: the ledger's time never goes back.
+    pub(super) anchor: (Time, Mark),
+}
+
+impl Core {
+    /// The ledger's time: the wall clock, except that it never goes back.
+    pub(super) fn now(&mut self) -> Time {
+        let (told, mark) = self.anchor;
+        let now = self.clock.now().max(told.plus(mark.elapsed()));
+        self.anchor = (now, Mark::here());
+        now
+    }
+
+    /// Has the witness take claims that are committed. A permit is granted only after this.
+    pub(super) fn witnessed(&mut self, claims: &[Claimed]) -> Result<(), LedgerError> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        self.witness.take(claims, now).map_err(|e| {
+            let why =
+                format!("the witness {} cannot be written: {e}", self.witness.path().display());
+            LedgerError::Uncertain(why)
+        })?;
+        self.live.extend(claims.iter().map(|c| c.number));
+        Ok(())
+    }
+
+    pub(super) fn after_failed_commit(&mut self) {
+        // Numbers and names are read again when it is open again.
+        self.groups.clear();
+    }
+
+    pub(super) fn audience(&self, group: u32) -> Option<(&Audience, &Lane)> {
+        let name = self.names.get(&group)?;
+        let audience = self.setup.groups.iter().find(|g| g.name == *name)?;
+        let lane = self.setup.lanes.iter().find(|l| l.name == audience.lane)?;
+        Some((audience, lane))
+    }
+
+    pub(super) fn lane(&self, name: &str) -> Result<&Lane, LedgerError> {
+        self.setup.lanes.iter().find(|l| l.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.setup.lanes.iter().map(|l| l.name.as_str()).collect();
+            LedgerError::Refused(format!(
+                "there is no integration {name:?}; the config has {}",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// One transaction's worth of work.
+pub(super) struct Batch<'txn, 'core> {
+    pub(super) tables: Tables<'txn>,
+    pub(super) core: &'core mut Core,
+    pub(super) numbers: Numbers,
+    pub(super) now: Time,
+    /// The feed whose document is being taken.
+    pub(super) feed_number: u32,
+    /// Claims to be witnessed once they are committed.
+    pub(super) claims: Vec<Claimed>,
+    /// Why the transaction must be given up.
+    poisoned: Option<LedgerError>,
+}
+
+impl<'txn, 'core> Batch<'txn, 'core> {
+    pub(super) fn begin(
+        txn: &'txn WriteTransaction,
+        core: &'core mut Core,
+    ) -> Result<Self, LedgerError> {
+        let tables = Tables::open(txn)?;
+        let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
+        let now = core.now();
+        Ok(Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None })
+    }
+
+    /// Runs one verb. One that fails after it has written gives up the whole transaction, since half
+    /// of it must not be committed.
+    pub(super) fn guarded<T>(
+        &mut self,
+        verb: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        if let Some(error) = &self.poisoned {
+            return Err(LedgerError::Unusable(format!("given up with another: {error}")));
+        }
+        let before = self.tables.writes;
+        let result = verb(self);
+        if let Err(error) = &result
+            && self.tables.writes != before
+        {
+            self.poisoned = Some(error.clone());
+        }
+        result
+    }
+
+    /// Closes the books: `None` where nothing was written.
+    pub(super) fn end(mut self) -> Result<Option<Vec<Claimed>>, LedgerError> {
+        if let Some(error) = self.poisoned {
+            return Err(LedgerError::Unusable(error.to_string()));
+        }
+        if self.tables.writes == 0 {
+            return Ok(None);
+        }
+        self.numbers.latest = self.now;
+        let numbers = self.numbers;
+        self.tables.set_meta("numbers", &numbers)?;
+        Ok(Some(self.claims))
+    }
+
+    /// Takes up a config: new groups start here, and what is known already is not sent to them.
+    pub(super) fn configure(&mut self, setup: Setup) -> Result<(), LedgerError> {
+        let mut groups = BTreeMap::new();
+        for audience in &setup.groups {
+            let number = match self.tables.group(&audience.name)? {
+                Some(row) => row.number,
+                None => {
+                    self.numbers.group += 1;
+                    let row = GroupRow { number: self.numbers.group, first_seen: self.now };
+                    self.tables.set_group(&audience.name, &row)?;
+                    row.number
+                }
+            };
+            groups.insert(audience.name.clone(), number);
+        }
+        for lane in &setup.lanes {
+            let mut row = self.tables.lane(&lane.name)?;
+            if row.number == 0 {
+                self.numbers.lane += 1;
+                row.number = self.numbers.lane;
+                self.tables.set_lane(&lane.name, &row)?;
+            }
+        }
+        self.core.names =
+            self.tables.groups()?.into_iter().map(|(name, row)| (row.number, name)).collect();
+        self.core.groups = groups;
+        self.core.setup = setup;
+        Ok(())
+    }
+
+    /// Moves a delivery: status, agenda, counts and journal in one.
+    pub(super) fn apply(
+        &mut self,
+        id: DeliveryId,
+        row: &DeliveryRow,
+        entry: &EntryRow,
+        event: Event,
+        who: &str,
+        detail: &str,
+    ) -> Result<DeliveryRow, LedgerError> {
+        let word = event.word();
+        let status = row.status.after(event).map_err(|e| LedgerError::Refused(e.to_string()))?;
+        let since = if status.kind() == row.status.kind() { row.since } else { self.now };
+        let mut next = DeliveryRow { status, since, ..row.clone() };
+        self.note(id, &mut next, entry, word, who, detail)?;
+        self.tables.set_delivery(id, Some((row, entry.settles)), &next, entry.settles)?;
+        Ok(next)
+    }
+
+    /// Writes the journal line of a change to a delivery.
+    pub(super) fn note(
+        &mut self,
+        id: DeliveryId,
+        row: &mut DeliveryRow,
+        entry: &EntryRow,
+        event: &str,
+        who: &str,
+        detail: &str,
+    ) -> Result<(), LedgerError> {
+        let group = self.core.names.get(&id.group).cloned();
+        let line = self.journal(&Line {
+            at: self.now,
+            entry: Some(entry.id),
+            group,
+            delivery: Some(id),
+            event: event.to_owned(),
+            status: Some(row.status.kind()),
+            who: who.to_owned(),
+            detail: detail.to_owned(),
+        })?;
+        row.lines.push(line);
+        Ok(())
+    }
+
+    pub(super) fn journal(&mut self, line: &Line) -> Result<u64, LedgerError> {
+        let number = self.numbers.lines;
+        let head = if number == 0 {
+            Head::start(&self.core.ledger)
+        } else {
+            Head { lines: number, hash: self.numbers.hash }
+        };
+        let head = self.tables.add_line(head, line)?;
+        self.numbers.lines = head.lines;
+        self.numbers.hash = head.hash;
+        Ok(number)
+    }
+
+    /// A delivery that is known to exist.
+    pub(super) fn delivery(&self, id: DeliveryId) -> Result<DeliveryRow, LedgerError> {
+        self.tables
+            .delivery(id)?
+            .ok_or_else(|| LedgerError::Refused(format!("there is no delivery {id}")))
+    }
+
+    /// A line about the whole house, such as a lane that a person paused.
+    pub(super) fn house(
+        &mut self,
+        event: &str,
+        who: &str,
+        detail: &str,
+    ) -> Result<(), LedgerError> {
+        self.journal(&Line {
+            at: self.now,
+            entry: None,
+            group: None,
+            delivery: None,
+            event: event.to_owned(),
+            status: None,
+            who: who.to_owned(),
+            detail: detail.to_owned(),
+        })?;
+        Ok(())
+    }
+
+    /// Whether the entry's second look is still wanted for this delivery.
+    pub(super) fn is_settling(row: &DeliveryRow, entry: &EntryRow) -> bool {
+        entry.settles.is_some() && matches!(row.status, Status::Due { .. })
+    }
+}

@@ -1,0 +1,185 @@
+//! Granting permits. Every wall that stands at the last moment stands here, inside the transaction
+//! that makes the claim, so that none can be skipped.
+
+use std::path::Path;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::clock::Mark;
+use crate::ledger::witness::{self, Claimed};
+use crate::ledger::{Claim, LedgerError, Permit, Trust, caps};
+use crate::model::{DeliveryId, Event, Guarantee, Request, Status, Time};
+
+use super::batch::Batch;
+use super::records::{DeliveryRow, EntryRow};
+
+/// No claim without this much room to record its outcome, in bytes.
+const ROOM_MIN: u64 = 16 << 20;
+
+/// A file of this name beside the ledger stops all sending, even when nothing else answers.
+pub(super) const STOP_FILE: &str = "STOP";
+
+impl Batch<'_, '_> {
+    pub(super) fn claim(&mut self, id: DeliveryId, request: Request) -> Result<Claim, LedgerError> {
+        let row = self.delivery(id)?;
+        let Status::Due { not_before, .. } = row.status else {
+            return Ok(Claim::Gone(row.status.kind()));
+        };
+        let entry = self.tables.entry(id.entry)?;
+        if let Some(look) = entry.settles {
+            return Ok(self.wait_until(look, "its entry wants a second look".to_owned()));
+        }
+        if not_before > self.now {
+            return Ok(self.wait_until(not_before, "it is not yet due".to_owned()));
+        }
+        let hash = witness::key_hash(&row.key);
+        if row.first_sent.is_none() && self.tables.is_ghost(&hash)? {
+            return self.haunted(id, row, &entry, request);
+        }
+        // What an earlier claim froze is what every later one says.
+        let request = row.request.clone().unwrap_or(request);
+        self.grant(id, row, &entry, request, |permit| Event::Claim { permit })
+    }
+
+    pub(super) fn reclaim(
+        &mut self,
+        id: DeliveryId,
+        guarantee: Guarantee,
+    ) -> Result<Claim, LedgerError> {
+        let row = self.delivery(id)?;
+        if !matches!(row.status, Status::InDoubt { .. }) {
+            return Ok(Claim::Gone(row.status.kind()));
+        }
+        let (Some(request), Some(first)) = (row.request.clone(), row.first_sent) else {
+            return Ok(Claim::NotNow { wait: None, why: "its request was not kept".to_owned() });
+        };
+        // An unknown clock closes the window: the longer of the two tellings counts.
+        let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
+        if guarantee.repeatable_for().is_none_or(|window| elapsed >= window) {
+            return Ok(Claim::NotNow {
+                wait: None,
+                why: "the time in which a repeat cannot be seen is over".to_owned(),
+            });
+        }
+        let entry = self.tables.entry(id.entry)?;
+        self.grant(id, row, &entry, request, |permit| Event::Repeat { permit })
+    }
+
+    fn grant(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        request: Request,
+        event: impl FnOnce(u64) -> Event,
+    ) -> Result<Claim, LedgerError> {
+        if let Some(why) = self.stopped()? {
+            return Ok(Claim::NotNow { wait: None, why });
+        }
+        let Some((audience, lane)) = self.core.audience(id.group) else {
+            let why = "its group is no longer in the config".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
+        };
+        let (lane_name, lane_caps) = (audience.lane.clone(), lane.caps);
+        let lane = self.tables.lane(&lane_name)?;
+        if let Some(why) = lane.paused.or(lane.stopped) {
+            return Ok(Claim::NotNow { wait: None, why: format!("{lane_name} is stopped: {why}") });
+        }
+        if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
+            return Ok(self.wait_until(until, format!("{lane_name} rests after failures")));
+        }
+        let claims = self.tables.claims(lane.number, self.now.minus(caps::LONGEST))?;
+        if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
+            return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
+        }
+        let folder = self.core.path.parent().unwrap_or(Path::new(".")).to_owned();
+        if let Some(why) = no_room(&folder) {
+            return Ok(Claim::NotNow { wait: Some(Duration::from_secs(60)), why });
+        }
+
+        self.numbers.claim += 1;
+        let number = self.numbers.claim;
+        let attempt = match &row.status {
+            Status::Due { attempt, .. } | Status::InDoubt { attempt, .. } => attempt + 1,
+            _ => 1,
+        };
+        let digest = HEXLOWER.encode(&Sha256::digest(request.body.as_bytes()));
+        let detail =
+            format!("claim {number}: {} {} sha256:{digest}", request.method.as_str(), request.path);
+        let row = DeliveryRow {
+            first_sent: row.first_sent.or(Some(self.now)),
+            request: Some(request.clone()),
+            ..row
+        };
+        let row = self.apply(id, &row, entry, event(number), "daemon", &detail)?;
+        self.tables.add_claim(lane.number, self.now, number)?;
+        self.claims.push(Claimed { number, key: witness::key_hash(&row.key) });
+        Ok(Claim::Granted(Permit {
+            delivery: id,
+            number,
+            attempt,
+            request,
+            key: row.key,
+            granted: Mark::here(),
+        }))
+    }
+
+    /// A lost ledger has claimed this delivery: what became of it is not known here.
+    fn haunted(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        request: Request,
+    ) -> Result<Claim, LedgerError> {
+        let row = DeliveryRow { first_sent: Some(self.now), request: Some(request), ..row };
+        let row =
+            self.apply(id, &row, entry, Event::Claim { permit: 0 }, "witness", "not granted")?;
+        let evidence = "the witness tells of a claim that this ledger has forgotten".to_owned();
+        let event = Event::Doubt { evidence, next_look: self.now };
+        let row = self.apply(id, &row, entry, event, "witness", "")?;
+        Ok(Claim::Gone(row.status.kind()))
+    }
+
+    /// Why nothing at all is sent, if nothing is.
+    pub(super) fn stopped(&self) -> Result<Option<String>, LedgerError> {
+        if let Trust::Observes { why, mend } = &self.core.trust {
+            return Ok(Some(format!("the ledger is not trusted: {why}; to mend it: {mend}")));
+        }
+        if let Some(why) = self.tables.meta::<String>("stop")? {
+            return Ok(Some(format!("everything is stopped: {why}")));
+        }
+        let folder = self.core.path.parent().unwrap_or(Path::new("."));
+        let file = folder.join(STOP_FILE);
+        // Where it cannot be looked for, it may be there.
+        match file.try_exists() {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some(format!("the file {} is there", file.display()))),
+            Err(error) => Ok(Some(format!("{} cannot be looked for: {error}", file.display()))),
+        }
+    }
+
+    fn wait_until(&self, until: Time, why: String) -> Claim {
+        Claim::NotNow { wait: Some(until.since(self.now)), why }
+    }
+}
+
+/// Says so where the disk has no room to record an outcome.
+fn no_room(folder: &Path) -> Option<String> {
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            (free < ROOM_MIN).then(|| {
+                format!(
+                    "{} has {} KiB free, and {} are wanted to record an outcome",
+                    folder.display(),
+                    free >> 10,
+                    ROOM_MIN >> 10
+                )
+            })
+        }
+        Err(error) => Some(format!("the room in {} is unknown: {error}", folder.display())),
+    }
+}

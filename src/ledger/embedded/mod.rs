@@ -1,0 +1,236 @@
+//! The ledger on this machine: redb, a witness file beside it, and one thread that owns both.
+//!
+//! What is used of redb, and why:
+//!
+//! - *quick-repair on every commit*: an open after a kill takes milliseconds at any size;
+//! - *created under another name and renamed when whole*: a kill during creation leaves a file that
+//!   never opens;
+//! - *a checksum in every row*: redb does not verify the pages that it reads;
+//! - *keys in the order of time*, hashes only in one table;
+//! - *a small cache*: its default is 1 GiB;
+//! - *a failed commit closes and reopens it* before anything is claimed: its outcome is unknown.
+
+mod admit;
+mod batch;
+mod claim;
+mod open;
+mod person;
+mod read;
+mod records;
+mod settle;
+mod tables;
+mod verify;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+
+use super::{
+    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
+    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+};
+use batch::Batch;
+use writer::{Job, Message};
+
+pub use open::Mend;
+
+/// How many jobs may wait for the writer before a caller is told that it does not keep up.
+const QUEUE_MAX: usize = 4_096;
+
+/// A handle to the writer thread.
+#[derive(Debug)]
+pub struct Embedded {
+    jobs: mpsc::SyncSender<Message>,
+    path: PathBuf,
+}
+
+impl Embedded {
+    /// Opens the ledger at `path`, or makes it where there is none and none is expected.
+    ///
+    /// # Errors
+    /// [`LedgerError::InUse`] where another process has it, [`LedgerError::Untrusted`] where it is
+    /// missing and its witness is not, and what the disk says. A ledger that is older than its
+    /// witness opens, and only observes.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Self>, LedgerError> {
+        Self::open_and(path, clock, None).await
+    }
+
+    /// Opens the ledger and first mends what a person has decided about.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub async fn open_and(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        mend: Option<Mend>,
+    ) -> Result<Arc<Self>, LedgerError> {
+        let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
+        let (opened, is_open) = oneshot::channel();
+        let at = path.to_owned();
+        let timer = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || {
+                // The thread reads tokio's timer, which a test may own.
+                let _timer = timer.enter();
+                writer::run(&at, clock, mend, opened, &queue);
+            })
+            .map_err(|e| LedgerError::Unusable(format!("no thread for it: {e}")))?;
+        is_open
+            .await
+            .map_err(|_| LedgerError::Unusable("it fell over while opening".to_owned()))??;
+        Ok(Arc::new(Self { jobs, path: path.to_owned() }))
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Reply<T> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |batch| {
+            let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(verb));
+            Box::new(move |commit| {
+                let told = match (result, commit) {
+                    (Ok(value), Ok(())) => Ok(value),
+                    (Ok(_), Err(error)) => Err(error.clone()),
+                    (Err(error), _) => Err(error),
+                };
+                // A caller that is gone needs no answer; a permit dropped here stays claimed.
+                drop(answer.send(told));
+            })
+        });
+        let sent = self.jobs.try_send(Message::Job(job)).map_err(|_| {
+            LedgerError::Unusable("its writer has ended or does not keep up".to_owned())
+        });
+        Box::pin(async move {
+            sent?;
+            answered
+                .await
+                .map_err(|_| LedgerError::Uncertain("its writer fell over on the way".to_owned()))?
+        })
+    }
+}
+
+impl Ledger for Embedded {
+    fn configure(&self, setup: Setup) -> Reply<()> {
+        self.call(move |batch| batch.configure(setup))
+    }
+
+    fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {
+        let name = name.to_owned();
+        self.call(move |batch| batch.feed(&name))
+    }
+
+    fn admit(&self, intake: Intake) -> Reply<Admitted> {
+        self.call(move |batch| batch.admit(intake))
+    }
+
+    fn due(&self, lane: &str) -> Reply<Waiting> {
+        let lane = lane.to_owned();
+        self.call(move |batch| batch.due(&lane))
+    }
+
+    fn claim(&self, delivery: DeliveryId, request: Request) -> Reply<Claim> {
+        self.call(move |batch| batch.claim(delivery, request))
+    }
+
+    fn reclaim(&self, delivery: DeliveryId, guarantee: Guarantee) -> Reply<Claim> {
+        self.call(move |batch| batch.reclaim(delivery, guarantee))
+    }
+
+    fn settle(&self, spent: &Spent) -> Reply<Settled> {
+        let (delivery, number, outcome) = (spent.delivery, spent.number, spent.outcome.clone());
+        self.call(move |batch| batch.settle(delivery, number, &outcome))
+    }
+
+    fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
+        self.call(move |batch| batch.unfit(delivery, why))
+    }
+
+    fn resolve(&self, delivery: DeliveryId, verdict: Verdict, who: Who) -> Reply<Status> {
+        self.call(move |batch| batch.resolve(delivery, verdict, &who))
+    }
+
+    fn reopen(&self, replay: Replay, who: Who) -> Reply<Vec<ReplayStep>> {
+        self.call(move |batch| batch.reopen(&replay, &who))
+    }
+
+    fn release(&self, selection: Selection, who: Who) -> Reply<Vec<DeliveryView>> {
+        self.call(move |batch| batch.release(&selection, &who))
+    }
+
+    fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>> {
+        self.call(move |batch| batch.withdraw(&selection, &why, &who))
+    }
+
+    fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>> {
+        self.call(move |batch| batch.pause(lane.as_deref(), &why, &who))
+    }
+
+    fn resume(&self, lane: Option<String>, who: Who) -> Reply<Vec<String>> {
+        self.call(move |batch| batch.resume(lane.as_deref(), &who))
+    }
+
+    fn stop_all(&self, why: String, who: Who) -> Reply<()> {
+        self.call(move |batch| batch.stop_all(&why, &who))
+    }
+
+    fn trouble(
+        &self,
+        lane: &str,
+        why: String,
+        wait: Option<Duration>,
+        credentials: bool,
+    ) -> Reply<()> {
+        let lane = lane.to_owned();
+        self.call(move |batch| batch.trouble(&lane, &why, wait, credentials))
+    }
+
+    fn find(&self, what: &str) -> Reply<Vec<EntryView>> {
+        let what = what.to_owned();
+        self.call(move |batch| batch.find(&what))
+    }
+
+    fn history(&self, entry: u64) -> Reply<Vec<journal::Line>> {
+        self.call(move |batch| batch.history(entry))
+    }
+
+    fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
+        self.call(move |batch| batch.waiting(limit))
+    }
+
+    fn overview(&self) -> Reply<Overview> {
+        let bytes = std::fs::metadata(&self.path).map_or(0, |m| m.len());
+        self.call(move |batch| batch.overview(bytes))
+    }
+
+    fn verify(&self, progress: Box<dyn Fn(u64, u64) + Send>) -> Reply<journal::Proof> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self
+            .jobs
+            .try_send(Message::Verify(progress, answer))
+            .map_err(|_| LedgerError::Unusable("its writer has ended".to_owned()));
+        Box::pin(async move {
+            sent?;
+            answered.await.map_err(|_| LedgerError::Unusable("the walk fell over".to_owned()))?
+        })
+    }
+
+    fn close(&self) -> Reply<()> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.jobs.try_send(Message::Close(answer));
+        Box::pin(async move {
+            if sent.is_ok() {
+                // An ended writer is a closed one.
+                answered.await.ok();
+            }
+            Ok(())
+        })
+    }
+}

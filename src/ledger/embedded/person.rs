@@ -1,0 +1,320 @@
+//! What a person may do: release, withdraw, resolve, replay, pause, stop. Each writes a row and rings
+//! the same bell as the feed; none sends.
+
+use crate::ledger::{DeliveryView, LedgerError, Replay, ReplayStep, Selection, Verdict};
+use crate::model::{
+    DeliveryId, Event, Found, How, IdempotencyKey, Receipt, Status, WithdrawReason,
+};
+
+use super::batch::Batch;
+use super::records::{Agenda, DeliveryRow, EntryRow};
+use super::settle::without_request;
+
+impl Batch<'_, '_> {
+    pub(super) fn release(
+        &mut self,
+        selection: &Selection,
+        who: &str,
+    ) -> Result<Vec<DeliveryView>, LedgerError> {
+        let entry = self.tables.entry(selection.entry)?;
+        let mut released = Vec::new();
+        for (id, row) in self.newest(selection)? {
+            if !matches!(row.status, Status::Held { .. }) {
+                continue;
+            }
+            let event = Event::Release { not_before: self.now };
+            let row = self.apply(id, &row, &entry, event, who, "")?;
+            released.push(self.view(id, &row, &entry));
+        }
+        if released.is_empty() {
+            return Err(LedgerError::Refused(format!(
+                "nothing of entry {} is held{}",
+                entry.id.short(),
+                of_group(selection)
+            )));
+        }
+        Ok(released)
+    }
+
+    pub(super) fn withdraw(
+        &mut self,
+        selection: &Selection,
+        why: &str,
+        who: &str,
+    ) -> Result<Vec<DeliveryView>, LedgerError> {
+        let entry = self.tables.entry(selection.entry)?;
+        let mut withdrawn = Vec::new();
+        for (id, row) in self.newest(selection)? {
+            if !matches!(row.status, Status::Held { .. } | Status::Due { .. }) {
+                continue;
+            }
+            let event = Event::Withdraw(WithdrawReason::Person { why: why.to_owned() });
+            let row = self.apply(id, &without_request(row), &entry, event, who, why)?;
+            withdrawn.push(self.view(id, &row, &entry));
+        }
+        if withdrawn.is_empty() {
+            return Err(LedgerError::Refused(format!(
+                "nothing of entry {} waits to be sent{}; what is out cannot be taken back here",
+                entry.id.short(),
+                of_group(selection)
+            )));
+        }
+        Ok(withdrawn)
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        id: DeliveryId,
+        verdict: Verdict,
+        who: &str,
+    ) -> Result<Status, LedgerError> {
+        let row = self.delivery(id)?;
+        let entry = self.tables.entry(id.entry)?;
+        if !matches!(row.status, Status::InDoubt { .. }) {
+            return Err(LedgerError::Refused(format!(
+                "it is not in doubt, it is {}",
+                row.status.kind().word()
+            )));
+        }
+        let doubt_after = self
+            .core
+            .audience(id.group)
+            .map_or(std::time::Duration::from_secs(120), |(_, lane)| lane.doubt_after);
+        let next_look = self.now.plus(doubt_after);
+        let receipt = |reference, how| Receipt { reference, at: self.now, how };
+        let (event, detail) = match verdict {
+            Verdict::PersonPublished(reference) => {
+                let detail = reference.url.clone().unwrap_or_else(|| "seen there".to_owned());
+                (Event::Found(receipt(reference, How::Person)), detail)
+            }
+            Verdict::PersonAbsent => {
+                (Event::Absent { not_before: self.now }, "seen not to be there".to_owned())
+            }
+            Verdict::Asked(Found::There(reference)) => {
+                let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
+                (Event::Found(receipt(reference, How::Asked)), detail)
+            }
+            Verdict::Asked(Found::Absent) => {
+                let evidence = "the platform was asked and does not have it".to_owned();
+                (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
+            }
+            Verdict::Asked(Found::Unsure(evidence)) => {
+                (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
+            }
+        };
+        let row = if matches!(event, Event::Found(_)) { without_request(row) } else { row };
+        // Looking again and again is no news: only what settles it is a line of evidence.
+        if let Event::Looked { .. } = event {
+            let status =
+                row.status.after(event).map_err(|e| LedgerError::Refused(e.to_string()))?;
+            let next = DeliveryRow { status, ..row.clone() };
+            self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
+            return Ok(next.status);
+        }
+        Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
+    }
+
+    pub(super) fn reopen(
+        &mut self,
+        replay: &Replay,
+        who: &str,
+    ) -> Result<Vec<ReplayStep>, LedgerError> {
+        let number = replay.selection.entry;
+        let mut entry = self.tables.entry(number)?;
+        let groups: Vec<(String, u32)> = match &replay.selection.group {
+            Some(name) => match self.core.groups.get(name) {
+                Some(group) => vec![(name.clone(), *group)],
+                None => {
+                    let names: Vec<&str> = self.core.groups.keys().map(String::as_str).collect();
+                    return Err(LedgerError::Refused(format!(
+                        "there is no group {name:?}; the config has {}",
+                        names.join(", ")
+                    )));
+                }
+            },
+            None => self
+                .core
+                .setup
+                .groups
+                .iter()
+                .filter(|g| g.feeds.contains(&entry.feed))
+                .filter_map(|g| Some((g.name.clone(), *self.core.groups.get(&g.name)?)))
+                .collect(),
+        };
+        if entry.settles.is_some() && !replay.dry_run {
+            // A person who sends it by hand has had the second look.
+            self.set_settles(number, None)?;
+            entry.settles = None;
+        }
+        let mut steps = Vec::new();
+        for (name, group) in groups {
+            steps.push(self.reopen_one(number, &entry, &name, group, replay, who)?);
+        }
+        Ok(steps)
+    }
+
+    fn reopen_one(
+        &mut self,
+        number: u64,
+        entry: &EntryRow,
+        name: &str,
+        group: u32,
+        replay: &Replay,
+        who: &str,
+    ) -> Result<ReplayStep, LedgerError> {
+        let selection = Selection { entry: number, group: Some(name.to_owned()) };
+        let found = self.newest(&selection)?.pop();
+        let again = replay.again.as_deref();
+        let first = DeliveryId { entry: number, group, generation: 1 };
+        let step = |batch: &Self, id, row: &DeliveryRow, sends, why: &str| ReplayStep {
+            group: name.to_owned(),
+            delivery: batch.view(id, row, entry),
+            sends,
+            why: why.to_owned(),
+        };
+        let Some((id, row)) = found else {
+            let row = self.open_generation(first, entry, name, "replay", who, replay)?;
+            return Ok(step(self, first, &row, true, "it has not had it"));
+        };
+        let why = match (&row.status, again) {
+            (Status::Due { .. }, _) => return Ok(step(self, id, &row, true, "it is already due")),
+            (Status::Claimed { .. }, _) => {
+                return Ok(step(self, id, &row, false, "it is being sent now"));
+            }
+            (Status::Held { .. }, _) => {
+                let row = if replay.dry_run {
+                    row
+                } else {
+                    let event = Event::Release { not_before: self.now };
+                    self.apply(id, &row, entry, event, who, "replay")?
+                };
+                return Ok(step(self, id, &row, true, "it was held and is let go"));
+            }
+            (Status::Published { .. }, None) => {
+                return Ok(step(self, id, &row, false, "it has it"));
+            }
+            (Status::InDoubt { .. }, None) => {
+                return Ok(step(self, id, &row, false, "it may have it: look, then resolve it"));
+            }
+            (Status::Published { .. } | Status::InDoubt { .. }, Some(reason)) => {
+                format!("sent again: {reason}")
+            }
+            (Status::Baseline, _) => "it was there before oncecast was".to_owned(),
+            (Status::Refused { .. }, _) => "it was refused before".to_owned(),
+            (Status::Withdrawn { .. }, _) => "it was withdrawn before".to_owned(),
+        };
+        // The old row stays for ever; the new generation has a key of its own.
+        let next = DeliveryId { generation: id.generation + 1, ..id };
+        let row = self.open_generation(next, entry, name, &why, who, replay)?;
+        Ok(step(self, next, &row, true, &why))
+    }
+
+    fn open_generation(
+        &mut self,
+        id: DeliveryId,
+        entry: &EntryRow,
+        group: &str,
+        why: &str,
+        who: &str,
+        replay: &Replay,
+    ) -> Result<DeliveryRow, LedgerError> {
+        let mut row = DeliveryRow {
+            status: Status::Due { attempt: 0, not_before: self.now },
+            since: self.now,
+            opened: self.now,
+            key: IdempotencyKey::of(&entry.id, group, id.generation),
+            first_sent: None,
+            request: None,
+            lines: Vec::new(),
+        };
+        if !replay.dry_run {
+            self.note(id, &mut row, entry, "replay", who, why)?;
+            self.tables.set_delivery(id, None, &row, None)?;
+        }
+        Ok(row)
+    }
+
+    pub(super) fn pause(
+        &mut self,
+        lane: Option<&str>,
+        why: &str,
+        who: &str,
+    ) -> Result<Vec<String>, LedgerError> {
+        let names = self.lanes(lane)?;
+        for name in &names {
+            let mut row = self.tables.lane(name)?;
+            row.paused = Some(why.to_owned());
+            self.tables.set_lane(name, &row)?;
+            self.house("pause", who, &format!("{name}: {why}"))?;
+        }
+        Ok(names)
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        lane: Option<&str>,
+        who: &str,
+    ) -> Result<Vec<String>, LedgerError> {
+        let names = self.lanes(lane)?;
+        if lane.is_none() {
+            self.tables.remove_meta("stop")?;
+        }
+        for name in &names {
+            let mut row = self.tables.lane(name)?;
+            row.paused = None;
+            row.stopped = None;
+            row.failures = 0;
+            row.rests_until = None;
+            self.tables.set_lane(name, &row)?;
+            self.house("resume", who, name)?;
+        }
+        Ok(names)
+    }
+
+    pub(super) fn stop_all(&mut self, why: &str, who: &str) -> Result<(), LedgerError> {
+        self.tables.set_meta("stop", &why)?;
+        self.house("stop-all", who, why)
+    }
+
+    fn lanes(&self, lane: Option<&str>) -> Result<Vec<String>, LedgerError> {
+        match lane {
+            Some(name) => Ok(vec![self.core.lane(name)?.name.clone()]),
+            None => Ok(self.core.setup.lanes.iter().map(|l| l.name.clone()).collect()),
+        }
+    }
+
+    /// The newest generation of each delivery that a person means.
+    fn newest(&self, selection: &Selection) -> Result<Vec<(DeliveryId, DeliveryRow)>, LedgerError> {
+        let mut newest: Vec<(DeliveryId, DeliveryRow)> = Vec::new();
+        for (id, row) in self.tables.deliveries(selection.entry)? {
+            let name = self.core.names.get(&id.group);
+            if selection.group.as_ref().is_some_and(|g| Some(g) != name) {
+                continue;
+            }
+            match newest.last_mut().filter(|(last, _)| last.group == id.group) {
+                Some(last) => *last = (id, row),
+                None => newest.push((id, row)),
+            }
+        }
+        Ok(newest)
+    }
+
+    /// The waiting deliveries of one list, whatever group they are for.
+    pub(super) fn listed(
+        &self,
+        list: Agenda,
+        limit: usize,
+    ) -> Result<Vec<(crate::model::Time, DeliveryId)>, LedgerError> {
+        let mut all = Vec::new();
+        for group in self.core.names.keys() {
+            all.extend(self.tables.agenda(list, *group, limit)?);
+        }
+        all.sort_unstable();
+        all.truncate(limit);
+        Ok(all)
+    }
+}
+
+fn of_group(selection: &Selection) -> String {
+    selection.group.as_ref().map_or_else(String::new, |g| format!(" for group {g}"))
+}

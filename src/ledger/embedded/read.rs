@@ -1,0 +1,259 @@
+//! What the ledger tells: what is due, what is known, how things stand.
+
+use std::time::Duration;
+
+use crate::ledger::{
+    DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
+    Waiting, Work, caps, journal,
+};
+use crate::model::identity::{guid_fingerprint, link_fingerprint};
+use crate::model::{DeliveryId, EntryId, Status, Time};
+
+use super::admit::FeedRow;
+use super::batch::Batch;
+use super::records::{Agenda, DeliveryRow, EntryRow};
+
+/// How many entries a person's words may mean before they must say more.
+const FOUND_MAX: usize = 10;
+
+impl Batch<'_, '_> {
+    pub(super) fn due(&mut self, lane_name: &str) -> Result<Waiting, LedgerError> {
+        let nothing = |wake| Ok(Waiting { work: None, wake });
+        if self.stopped()?.is_some() {
+            // The STOP file rings no bell when it is taken away.
+            return nothing(Some(Duration::from_secs(5)));
+        }
+        let doubt_after = self.core.lane(lane_name)?.doubt_after;
+        let lane = self.tables.lane(lane_name)?;
+        if lane.paused.is_some() || lane.stopped.is_some() {
+            return nothing(None);
+        }
+        if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
+            return nothing(Some(until.since(self.now)));
+        }
+        let groups: Vec<u32> = self
+            .core
+            .setup
+            .groups
+            .iter()
+            .filter(|g| g.lane == lane_name)
+            .filter_map(|g| self.core.groups.get(&g.name).copied())
+            .collect();
+        let mut wake: Option<Time> = None;
+        let mut sooner = |time: Time| wake = Some(wake.map_or(time, |w| w.min(time)));
+        let mut next: Option<(Time, DeliveryId)> = None;
+        for group in groups {
+            for (look, id) in self.tables.agenda(Agenda::Doubt, group, 1)? {
+                let row = self.delivery(id)?;
+                let look = look.max(row.since.plus(doubt_after));
+                if look > self.now {
+                    sooner(look);
+                } else if matches!(row.status, Status::InDoubt { .. }) {
+                    return self.doubt(id, row);
+                }
+            }
+            for (time, id) in self.tables.agenda(Agenda::Due, group, 1)? {
+                if time > self.now {
+                    sooner(time);
+                } else if next.is_none_or(|(t, n)| (time, id) < (t, n)) {
+                    next = Some((time, id));
+                }
+            }
+        }
+        match next {
+            Some((_, id)) => {
+                let row = self.delivery(id)?;
+                let work = Work::Due(Box::new(self.due_work(id, row)?));
+                Ok(Waiting { work: Some(work), wake: None })
+            }
+            None => nothing(wake.map(|w| w.since(self.now))),
+        }
+    }
+
+    fn doubt(&self, id: DeliveryId, row: DeliveryRow) -> Result<Waiting, LedgerError> {
+        let Status::InDoubt { evidence, looks, .. } = row.status.clone() else {
+            return Ok(Waiting { work: None, wake: None });
+        };
+        let first_sent = row.first_sent.unwrap_or(row.since);
+        let due = self.due_work(id, row)?;
+        let work = DoubtWork { due, first_sent, evidence, looks };
+        Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })
+    }
+
+    fn due_work(&self, id: DeliveryId, row: DeliveryRow) -> Result<DueWork, LedgerError> {
+        let entry = self.tables.entry(id.entry)?;
+        let attempt = match row.status {
+            Status::Due { attempt, .. } | Status::InDoubt { attempt, .. } => attempt,
+            _ => 0,
+        };
+        Ok(DueWork {
+            id,
+            entry: entry.entry,
+            entry_id: entry.id,
+            group: self.name_of(id.group),
+            key: row.key,
+            opened: row.opened,
+            attempt,
+            request: row.request,
+        })
+    }
+
+    fn name_of(&self, group: u32) -> String {
+        self.core.names.get(&group).cloned().unwrap_or_else(|| format!("group {group}"))
+    }
+
+    pub(super) fn view(&self, id: DeliveryId, row: &DeliveryRow, entry: &EntryRow) -> DeliveryView {
+        let title = if entry.entry.title.is_empty() {
+            entry.entry.link.clone().unwrap_or_default()
+        } else {
+            entry.entry.title.clone()
+        };
+        DeliveryView {
+            id,
+            entry_id: entry.id,
+            title,
+            group: self.name_of(id.group),
+            status: row.status.clone(),
+            since: row.since,
+            settling: Self::is_settling(row, entry),
+        }
+    }
+
+    fn entry_view(&self, number: u64) -> Result<EntryView, LedgerError> {
+        let entry = self.tables.entry(number)?;
+        let mut deliveries = Vec::new();
+        for (id, row) in self.tables.deliveries(number)? {
+            deliveries.push(self.view(id, &row, &entry));
+        }
+        Ok(EntryView {
+            number,
+            id: entry.id,
+            feed: entry.feed.clone(),
+            first_seen: entry.first_seen,
+            settles: entry.settles,
+            entry: entry.entry,
+            deliveries,
+        })
+    }
+
+    pub(super) fn find(&mut self, what: &str) -> Result<Vec<EntryView>, LedgerError> {
+        let what = what.trim();
+        let mut numbers = Vec::new();
+        if let Some((from, to)) = id_range(what) {
+            numbers = self.tables.ids(from..=to, FOUND_MAX)?;
+        }
+        if let Some(link) = link_fingerprint(what) {
+            numbers.extend(self.tables.known_by(&link)?);
+        }
+        for (feed, _) in self.tables.feeds::<FeedRow>()? {
+            numbers.extend(self.tables.known_by(&guid_fingerprint(&feed, what))?);
+        }
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        numbers.dedup();
+        numbers.truncate(FOUND_MAX);
+        numbers.into_iter().map(|number| self.entry_view(number)).collect()
+    }
+
+    pub(super) fn history(&mut self, number: u64) -> Result<Vec<journal::Line>, LedgerError> {
+        let mut lines = vec![self.tables.entry(number)?.line];
+        for (_, row) in self.tables.deliveries(number)? {
+            lines.extend(row.lines);
+        }
+        lines.sort_unstable();
+        lines.dedup();
+        let mut history = Vec::new();
+        for line in lines {
+            history.extend(self.tables.line(line)?.map(|(_, line)| line));
+        }
+        Ok(history)
+    }
+
+    pub(super) fn waiting(&mut self, limit: usize) -> Result<Vec<DeliveryView>, LedgerError> {
+        let lists = [Agenda::Doubt, Agenda::Held, Agenda::Claimed, Agenda::Due, Agenda::Settling];
+        let mut views = Vec::new();
+        for list in lists {
+            for (_, id) in self.listed(list, limit.saturating_sub(views.len()))? {
+                let row = self.delivery(id)?;
+                let entry = self.tables.entry(id.entry)?;
+                views.push(self.view(id, &row, &entry));
+            }
+        }
+        Ok(views)
+    }
+
+    pub(super) fn overview(&mut self, bytes: u64) -> Result<Overview, LedgerError> {
+        let mut lanes = Vec::new();
+        for lane in &self.core.setup.lanes {
+            let row = self.tables.lane(&lane.name)?;
+            let claims = self.tables.claims(row.number, self.now.minus(caps::LONGEST))?;
+            lanes.push(LaneView {
+                name: lane.name.clone(),
+                paused: row.paused,
+                stopped: row.stopped,
+                rests_until: row.rests_until.filter(|until| *until > self.now),
+                failures: row.failures,
+                claimed: caps::counts(&claims, self.now),
+                allowed: lane.caps.windows().map(|(_, allowed)| allowed),
+            });
+        }
+        let mut groups = Vec::new();
+        for audience in &self.core.setup.groups {
+            let number = self.core.groups.get(&audience.name).copied().unwrap_or_default();
+            groups.push(GroupView {
+                name: audience.name.clone(),
+                lane: audience.lane.clone(),
+                counts: self.tables.counts(number)?,
+            });
+        }
+        let mut oldest_doubt: Option<Time> = None;
+        for (_, id) in self.listed(Agenda::Doubt, 1_000)? {
+            let since = self.delivery(id)?.since;
+            oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
+        }
+        let feeds = self.tables.feeds::<FeedRow>()?;
+        Ok(Overview {
+            ledger: EntryId::from_bytes(self.core.ledger).to_string(),
+            trust: self.core.trust.clone(),
+            stopped: self.stopped()?,
+            entries: self.tables.entries()?,
+            feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
+            lanes,
+            groups,
+            oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),
+            oldest_doubt,
+            claims: self.numbers.claim,
+            journal: self.numbers.lines,
+            bytes,
+        })
+    }
+}
+
+/// Every id that starts with these hexadecimal digits; `None` for fewer than four.
+fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+    const DIGITS_MIN: usize = 4;
+    if prefix.len() < DIGITS_MIN || prefix.len() > 32 {
+        return None;
+    }
+    let prefix = prefix.to_ascii_lowercase();
+    let raw = |fill: char| {
+        let text: String = prefix.chars().chain(std::iter::repeat(fill)).take(32).collect();
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+        <[u8; 16]>::try_from(bytes).ok()
+    };
+    Some((raw('0')?, raw('f')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_names_a_range_of_ids() {
+        let (from, to) = id_range("Ab3f").expect("four digits will do");
+        assert_eq!((from[0], from[1], from[2]), (0xab, 0x3f, 0));
+        assert_eq!((to[0], to[1], to[2]), (0xab, 0x3f, 0xff));
+        assert!(id_range("abc").is_none());
+        assert!(id_range("wxyz").is_none());
+        assert!(id_range("https://example.org/").is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! Recording what a spent permit proved, and what it means for its lane.
+
+use std::time::Duration;
+
+use crate::ledger::{LedgerError, Settled};
+use crate::model::{DeferCause, DeliveryId, Event, How, Outcome, Receipt, Status, Time};
+
+use super::batch::Batch;
+use super::records::{DeliveryRow, LaneRow};
+
+/// A delivery that was provably not performed this often is given up, visibly. With rests that grow
+/// to an hour that is about two days.
+const ATTEMPTS_MAX: u32 = 48;
+
+/// Failures in a row that open a lane's breaker.
+const BREAKER_FAILURES: u32 = 3;
+/// The breaker's first rest; each further failure doubles it.
+const REST_FIRST: Duration = Duration::from_secs(60);
+/// The breaker's longest rest.
+const REST_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// A platform that asks for more patience than this is asked again after it.
+const WAIT_MAX: Duration = Duration::from_secs(86_400);
+/// The longest pause between two attempts of one delivery.
+const RETRY_MAX: Duration = Duration::from_secs(3_600);
+/// The first pause between two attempts of one delivery.
+const RETRY_FIRST: Duration = Duration::from_secs(15);
+
+impl Batch<'_, '_> {
+    pub(super) fn settle(
+        &mut self,
+        id: DeliveryId,
+        number: u64,
+        outcome: &Outcome,
+    ) -> Result<Settled, LedgerError> {
+        let row = self.delivery(id)?;
+        let (attempt, maybe) = match &row.status {
+            Status::Claimed { permit, attempt, maybe } if *permit == number => (*attempt, *maybe),
+            // It was settled before and the answer was lost.
+            status => {
+                self.core.live.remove(&number);
+                return Ok(Settled { status: status.clone(), lane_stopped: None });
+            }
+        };
+        let entry = self.tables.entry(id.entry)?;
+        let (lane_name, doubt_after) = self.core.audience(id.group).map_or_else(
+            || (None, Duration::from_secs(120)),
+            |(_, lane)| (Some(lane.name.clone()), lane.doubt_after),
+        );
+        let (event, detail) = self.event(outcome, attempt, maybe, doubt_after);
+        let mut before = row;
+        if matches!(event, Event::Later { .. }) && attempt == 1 {
+            // Nothing was performed: the window of a key starts at the next send.
+            before.first_sent = None;
+        }
+        if matches!(event, Event::Published(_) | Event::Refused(_)) {
+            before.request = None;
+        }
+        let row = self.apply(id, &before, &entry, event, "daemon", &detail)?;
+        self.core.live.remove(&number);
+        let mut lane_stopped = None;
+        if let Some(name) = lane_name {
+            let mut lane = self.tables.lane(&name)?;
+            let was = lane.clone();
+            weigh(&mut lane, outcome, self.now);
+            if lane.stopped != was.stopped {
+                lane_stopped = lane.stopped.clone();
+            }
+            if lane != was {
+                self.tables.set_lane(&name, &lane)?;
+            }
+        }
+        Ok(Settled { status: row.status, lane_stopped })
+    }
+
+    fn event(
+        &self,
+        outcome: &Outcome,
+        attempt: u32,
+        maybe: bool,
+        doubt_after: Duration,
+    ) -> (Event, String) {
+        let exhausted = |reason: &str| {
+            (attempt >= ATTEMPTS_MAX)
+                .then(|| format!("given up after {attempt} attempts: {reason}"))
+        };
+        // A repeat that was refused or never left says nothing of the attempt before it.
+        let in_doubt = |reason: &str| {
+            let next_look = self.now.plus(doubt_after);
+            let evidence = format!("an earlier attempt may have been seen; the repeat: {reason}");
+            (Event::Doubt { evidence, next_look }, reason.to_owned())
+        };
+        match outcome {
+            Outcome::Refused { reason }
+            | Outcome::Unsent { reason }
+            | Outcome::Deferred { reason, .. }
+                if maybe =>
+            {
+                in_doubt(reason)
+            }
+            Outcome::Published { reference } => {
+                let receipt =
+                    Receipt { reference: reference.clone(), at: self.now, how: How::Answered };
+                let detail = receipt.reference.url.clone().or(receipt.reference.id.clone());
+                (Event::Published(receipt), detail.unwrap_or_default())
+            }
+            Outcome::Refused { reason } => (Event::Refused(reason.clone()), reason.clone()),
+            Outcome::Unknown { reason } => {
+                let next_look = self.now.plus(doubt_after);
+                (Event::Doubt { evidence: reason.clone(), next_look }, reason.clone())
+            }
+            Outcome::Unsent { reason } => {
+                let not_before = self.now.plus(growing(RETRY_FIRST, attempt, RETRY_MAX));
+                (Event::Later { not_before, exhausted: exhausted(reason) }, reason.clone())
+            }
+            Outcome::Deferred { wait, cause, reason } => {
+                let rest = match cause {
+                    DeferCause::SessionExpired | DeferCause::Credentials => Duration::ZERO,
+                    DeferCause::RateLimited | DeferCause::Overloaded => {
+                        growing(RETRY_FIRST, attempt, RETRY_MAX)
+                    }
+                };
+                let wait = wait.unwrap_or(rest).min(WAIT_MAX);
+                let not_before = self.now.plus(wait);
+                (Event::Later { not_before, exhausted: exhausted(reason) }, reason.clone())
+            }
+        }
+    }
+
+    pub(super) fn trouble(
+        &mut self,
+        name: &str,
+        why: &str,
+        wait: Option<Duration>,
+        credentials: bool,
+    ) -> Result<(), LedgerError> {
+        let mut lane = self.tables.lane(name)?;
+        if credentials {
+            lane.stopped = Some(why.to_owned());
+            self.house("lane-stopped", name, why)?;
+        } else {
+            lane.failures = lane.failures.saturating_add(1);
+            let rest = wait.unwrap_or_else(|| growing(RETRY_FIRST, lane.failures, RETRY_MAX));
+            lane.rests_until = Some(self.now.plus(rest.min(WAIT_MAX)));
+        }
+        self.tables.set_lane(name, &lane)
+    }
+
+    pub(super) fn unfit(&mut self, id: DeliveryId, why: String) -> Result<(), LedgerError> {
+        let row = self.delivery(id)?;
+        let entry = self.tables.entry(id.entry)?;
+        let detail = why.clone();
+        self.apply(id, &row, &entry, Event::Unfit(why), "daemon", &detail)?;
+        Ok(())
+    }
+}
+
+/// What an outcome means for the lane: its breaker, its rests, its stop.
+fn weigh(lane: &mut LaneRow, outcome: &Outcome, now: Time) {
+    match outcome {
+        Outcome::Published { .. } | Outcome::Refused { .. } => {
+            lane.failures = 0;
+            lane.rests_until = None;
+        }
+        Outcome::Deferred { cause: DeferCause::SessionExpired, .. } => {}
+        Outcome::Deferred { cause: DeferCause::Credentials, reason, .. } => {
+            lane.stopped = Some(reason.clone());
+        }
+        Outcome::Deferred { cause: DeferCause::RateLimited, wait, .. } => {
+            let wait = wait.unwrap_or(REST_FIRST).min(WAIT_MAX);
+            lane.rests_until = Some(now.plus(wait));
+        }
+        Outcome::Deferred { cause: DeferCause::Overloaded, .. }
+        | Outcome::Unsent { .. }
+        | Outcome::Unknown { .. } => {
+            lane.failures = lane.failures.saturating_add(1);
+            if let Some(over) = lane.failures.checked_sub(BREAKER_FAILURES) {
+                lane.rests_until = Some(now.plus(growing(REST_FIRST, over + 1, REST_MAX)));
+            }
+        }
+    }
+}
+
+/// `first`, doubled `times - 1` times, at most `max`.
+fn growing(first: Duration, times: u32, max: Duration) -> Duration {
+    first.saturating_mul(1 << times.saturating_sub(1).min(20)).min(max)
+}
+
+/// A delivery whose outcome no longer matters has no use for its request.
+pub(super) fn without_request(row: DeliveryRow) -> DeliveryRow {
+    DeliveryRow { request: None, ..row }
+}

@@ -1,0 +1,153 @@
+//! The one thread that writes. It takes what is waiting as one batch: a quiet house commits at once,
+//! and twelve lanes that meet share one fsync.
+//!
+//! A commit that fails, and a panic anywhere below, close the database: its outcome is unknown, so it
+//! is opened afresh before anything else is granted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::ledger::{LedgerError, journal};
+
+use super::batch::{Batch, Core};
+use super::open::{self, Mend, Opened};
+use super::verify;
+
+/// How many jobs share one commit at the most.
+const BATCH_MAX: usize = 512;
+
+/// What a job hears when its batch has been committed, or has not.
+pub(super) type Finish = Box<dyn FnOnce(&Result<(), LedgerError>) + Send>;
+/// One verb on its way.
+pub(super) type Job = Box<dyn FnOnce(Result<&mut Batch<'_, '_>, &LedgerError>) -> Finish + Send>;
+
+pub(super) enum Message {
+    Job(Job),
+    Verify(Box<dyn Fn(u64, u64) + Send>, oneshot::Sender<Result<journal::Proof, LedgerError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// Opens the ledger, says so, and serves until it is closed or nobody can ask any more.
+pub(super) fn run(
+    path: &Path,
+    clock: Arc<dyn Clock>,
+    mend: Option<Mend>,
+    opened: oneshot::Sender<Result<(), LedgerError>>,
+    queue: &mpsc::Receiver<Message>,
+) {
+    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(path, clock, mend))) {
+        Ok(Ok(open)) => open,
+        Ok(Err(error)) => return drop(opened.send(Err(error))),
+        Err(_) => return drop(opened.send(Err(fell_over(path)))),
+    };
+    if opened.send(Ok(())).is_err() {
+        return;
+    }
+    while let Ok(message) = queue.recv() {
+        let mut jobs = Vec::new();
+        let mut after = None;
+        let mut next = Some(message);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => jobs.push(job),
+                other => {
+                    after = Some(other);
+                    break;
+                }
+            }
+            next = if jobs.len() < BATCH_MAX { queue.try_recv().ok() } else { None };
+        }
+        if !jobs.is_empty() {
+            batch(&mut open, jobs);
+        }
+        match after {
+            Some(Message::Verify(progress, answer)) => {
+                let proof = match &open.database {
+                    Some(database) => catch_unwind(AssertUnwindSafe(|| {
+                        verify::walk(database, &open.core, progress.as_ref())
+                    }))
+                    .unwrap_or_else(|_| Err(fell_over(path))),
+                    None => Err(LedgerError::Unusable("it is not open".to_owned())),
+                };
+                drop(answer.send(proof));
+            }
+            Some(Message::Close(answer)) => {
+                // The file is closed and its lock is free before the caller goes on.
+                drop(open);
+                answer.send(()).ok();
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn fell_over(path: &Path) -> LedgerError {
+    LedgerError::Untrusted {
+        why: format!("{} is damaged so badly that reading it fails", path.display()),
+        mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+    }
+}
+
+fn batch(open: &mut Opened, jobs: Vec<Job>) {
+    if open.database.is_none()
+        && let Err(error) = open::again(open)
+    {
+        return refuse(jobs, &error);
+    }
+    let Some(database) = open.database.take() else { return };
+    let core = &mut open.core;
+    let mut finishes: Vec<Finish> = Vec::with_capacity(jobs.len());
+    let result = catch_unwind(AssertUnwindSafe(|| commit(&database, core, jobs, &mut finishes)));
+    let result = result.unwrap_or_else(|_| {
+        Err(LedgerError::Uncertain("its writer fell over on the way".to_owned()))
+    });
+    match &result {
+        Err(LedgerError::Uncertain(why)) => {
+            tracing::error!(error = %why, "a ledger commit failed; it is closed and opened afresh");
+            open.core.after_failed_commit();
+            drop(database);
+        }
+        _ => open.database = Some(database),
+    }
+    for finish in finishes {
+        finish(&result);
+    }
+}
+
+/// Runs the jobs in one transaction, commits it, and has the witness take its claims.
+fn commit(
+    database: &redb::Database,
+    core: &mut Core,
+    jobs: Vec<Job>,
+    finishes: &mut Vec<Finish>,
+) -> Result<(), LedgerError> {
+    #[expect(clippy::disallowed_methods, reason = "the ledger's own door to its database")]
+    let mut txn = database.begin_write().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
+    txn.set_quick_repair(true);
+    let claims;
+    {
+        let mut batch = Batch::begin(&txn, core)?;
+        for job in jobs {
+            finishes.push(job(Ok(&mut batch)));
+        }
+        match batch.end()? {
+            None => return txn.abort().map_err(|e| LedgerError::Uncertain(e.to_string())),
+            Some(taken) => claims = taken,
+        }
+    }
+    #[expect(clippy::disallowed_methods, reason = "the ledger's own commit, with quick-repair on")]
+    txn.commit().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
+    core.witnessed(&claims)
+}
+
+fn refuse(jobs: Vec<Job>, error: &LedgerError) {
+    tracing::error!(%error, "the ledger cannot be opened; nothing is sent");
+    for job in jobs {
+        job(Err(error))(&Err(error.clone()));
+    }
+}

@@ -1,0 +1,238 @@
+//! The truth, and the only source of permits.
+//!
+//! [`Ledger`] is shaped by the protocol's verbs and not by an engine. [`embedded`] keeps it in redb
+//! on this machine.
+
+pub mod admission;
+mod caps;
+pub mod embedded;
+pub mod journal;
+mod permit;
+mod setup;
+mod views;
+mod witness;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use permit::{Permit, Spent};
+pub use setup::{Audience, Lane, Policy, Setup};
+pub use views::{
+    Claim, DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, Overview, Settled,
+    Trust, Waiting, Work,
+};
+
+use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
+
+/// What a ledger verb answers with, later.
+pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send>>;
+
+/// Why the ledger could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// The change may or may not be on disk: nothing may be sent on the strength of it.
+    #[error("the ledger may or may not have taken this: {0}")]
+    Uncertain(String),
+    /// The ledger cannot be read or written now.
+    #[error("the ledger cannot be used: {0}")]
+    Unusable(String),
+    /// The ledger cannot be trusted, so nothing is sent.
+    #[error("the ledger is not trusted: {why}; to mend it: {mend}")]
+    Untrusted {
+        /// What was seen.
+        why: String,
+        /// The command that mends it.
+        mend: String,
+    },
+    /// Another process has it.
+    #[error("the ledger {path} is in use by {holder}")]
+    InUse {
+        /// The file.
+        path: String,
+        /// Who holds it, as far as is known.
+        holder: String,
+    },
+    /// What was asked for does not exist or may not be done, in words.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What one poll brought, taken in one durable commit.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// The feed's name.
+    pub feed: String,
+    /// What was seen.
+    pub sight: Sight,
+    /// The poller's memory, written in the same commit.
+    pub state: FeedState,
+}
+
+/// What a poll saw.
+#[derive(Debug, Clone)]
+pub enum Sight {
+    /// Nothing that could be used: the poll failed.
+    Nothing,
+    /// The same document as last time.
+    Unchanged,
+    /// A document.
+    Document {
+        /// Its entries, oldest first.
+        entries: Vec<Entry>,
+        /// Whether it is whole, so that absence means something.
+        complete: bool,
+    },
+}
+
+/// What became of a document's entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Whether this was the first sight of the feed.
+    pub baseline: bool,
+    /// Entries never seen before.
+    pub new: u32,
+    /// Of those, how many wait for a person.
+    pub held: u32,
+    /// Known entries with another text than before.
+    pub changed: u32,
+    /// Entries that left the feed before they were sent.
+    pub vanished: u32,
+    /// Entries by which nothing can be recognised.
+    pub nameless: u32,
+    /// How long until the next entry wants its second look.
+    pub next_settle: Option<Duration>,
+}
+
+/// What a person, or a question to the platform, says of a delivery in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A person saw it there.
+    PersonPublished(Reference),
+    /// A person saw that it is not there.
+    PersonAbsent,
+    /// The platform was asked.
+    Asked(Found),
+}
+
+/// Who moves something, for the journal.
+pub type Who = String;
+
+/// Which deliveries a person means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The entry's number.
+    pub entry: u64,
+    /// Only this group.
+    pub group: Option<String>,
+}
+
+/// A person's wish to send an entry by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The entry and the group.
+    pub selection: Selection,
+    /// Repeat to groups that have it or may have it, for this reason.
+    pub again: Option<String>,
+    /// Say what would happen and write nothing.
+    pub dry_run: bool,
+}
+
+/// What a replay does for one group.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct ReplayStep {
+    /// The group's name.
+    pub group: String,
+    /// The delivery that stands after it.
+    pub delivery: DeliveryView,
+    /// Whether it will be sent now.
+    pub sends: bool,
+    /// In words.
+    pub why: String,
+}
+
+/// The protocol's verbs.
+///
+/// Every verb that changes something is one durable commit, or part of one, when it answers.
+pub trait Ledger: Send + Sync + std::fmt::Debug {
+    /// Takes up the lanes, groups and walls of a config. Groups seen for the first time start at
+    /// baseline: what is known already is not sent to them.
+    fn configure(&self, setup: Setup) -> Reply<()>;
+
+    /// What is remembered about a feed, and how long until its next entry wants a second look.
+    fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
+
+    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
+    fn admit(&self, intake: Intake) -> Reply<Admitted>;
+
+    /// The next thing to do in a lane, or when to look again.
+    fn due(&self, lane: &str) -> Reply<Waiting>;
+
+    /// Claims a due delivery for one publish call. The permit comes after the commit and after the
+    /// witness, or not at all.
+    fn claim(&self, delivery: DeliveryId, request: Request) -> Reply<Claim>;
+
+    /// Claims a delivery in doubt for a repeat of its stored request, where the guarantee allows
+    /// one now.
+    fn reclaim(&self, delivery: DeliveryId, guarantee: Guarantee) -> Reply<Claim>;
+
+    /// Records what a spent permit proved. Taking the same one twice changes nothing.
+    fn settle(&self, spent: &Spent) -> Reply<Settled>;
+
+    /// Records that a delivery cannot be made into a post: it waits for a person.
+    fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;
+
+    /// Records what was found out about a delivery in doubt.
+    fn resolve(&self, delivery: DeliveryId, verdict: Verdict, who: Who) -> Reply<Status>;
+
+    /// Opens an entry for sending by hand: the groups that have not had it, or, with a reason, a new
+    /// generation for those that have.
+    fn reopen(&self, replay: Replay, who: Who) -> Reply<Vec<ReplayStep>>;
+
+    /// Lets held deliveries go.
+    fn release(&self, selection: Selection, who: Who) -> Reply<Vec<DeliveryView>>;
+
+    /// Takes back deliveries that have not been sent.
+    fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>>;
+
+    /// Stops a lane until it is resumed; `None` means every lane that the config names.
+    fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>>;
+
+    /// Lets a lane go again, whatever stopped it, and takes back `stop_all` where `lane` is `None`.
+    fn resume(&self, lane: Option<String>, who: Who) -> Reply<Vec<String>>;
+
+    /// Stops all sending, across restarts.
+    fn stop_all(&self, why: String, who: Who) -> Reply<()>;
+
+    /// Rests a lane after a failure that came before any claim, or stops it where `credentials` says
+    /// that a person must act.
+    fn trouble(
+        &self,
+        lane: &str,
+        why: String,
+        wait: Option<Duration>,
+        credentials: bool,
+    ) -> Reply<()>;
+
+    /// The entries that a person may mean by an id prefix, a link or a guid, newest first; at most
+    /// a handful.
+    fn find(&self, what: &str) -> Reply<Vec<EntryView>>;
+
+    /// The journal of one entry's deliveries, oldest first.
+    fn history(&self, entry: u64) -> Reply<Vec<journal::Line>>;
+
+    /// Deliveries that wait: for a person, for a platform or for their time.
+    fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>>;
+
+    /// How things stand.
+    fn overview(&self) -> Reply<Overview>;
+
+    /// Walks the journal and every row, and proves that nothing was changed from outside. `progress`
+    /// hears how many of how many lines are done.
+    fn verify(&self, progress: Box<dyn Fn(u64, u64) + Send>) -> Reply<journal::Proof>;
+
+    /// Ends the writer when everything before this has been done.
+    fn close(&self) -> Reply<()>;
+}
+
+pub use crate::model::Status;

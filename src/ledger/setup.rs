@@ -1,0 +1,62 @@
+//! What the ledger must know of the config to keep its walls: they stand inside its transactions.
+
+use std::time::Duration;
+
+use crate::model::Caps;
+
+/// The part of a config that the ledger enforces.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Setup {
+    /// The walls of admission.
+    pub policy: Policy,
+    /// One for each integration.
+    pub lanes: Vec<Lane>,
+    /// One for each group.
+    pub groups: Vec<Audience>,
+}
+
+/// The walls of admission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// A new entry is seen twice, this far apart, before it is sent.
+    pub settle: Duration,
+    /// More new entries than this in one poll are held whole.
+    pub burst: u32,
+    /// A larger share of a feed of four items or more, new at once, is held whole.
+    pub share: f64,
+    /// An entry older than this is held.
+    pub max_age: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(600),
+            burst: 3,
+            share: 0.5,
+            max_age: Duration::from_secs(7 * 86_400),
+        }
+    }
+}
+
+/// One lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// The integration's name.
+    pub name: String,
+    /// The law of I6.
+    pub caps: Caps,
+    /// How long after a publish call of unknown outcome the platform is asked.
+    pub doubt_after: Duration,
+}
+
+/// One audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience {
+    /// The group's name.
+    pub name: String,
+    /// Its lane.
+    pub lane: String,
+    /// The feeds it hears.
+    pub feeds: Vec<String>,
+}

@@ -1,0 +1,224 @@
+//! What the ledger shows: values without rights.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Status, StatusKind, Time,
+};
+
+use super::Permit;
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum Claim {
+    /// Go, once.
+    Granted(Permit),
+    /// Not now.
+    NotNow {
+        /// How long to wait before asking again; `None` when only a person can change it.
+        wait: Option<Duration>,
+        /// In words.
+        why: String,
+    },
+    /// It is no longer there to be claimed.
+    Gone(StatusKind),
+}
+
+/// What recording an outcome led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Where the delivery stands now.
+    pub status: Status,
+    /// What stopped the lane, if this did.
+    pub lane_stopped: Option<String>,
+}
+
+/// The next thing to do in a lane.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// What to do now, if anything.
+    pub work: Option<Work>,
+    /// How long until there will be something, as far as is known.
+    pub wake: Option<Duration>,
+}
+
+/// One thing to do in a lane.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A delivery that is due.
+    Due(Box<DueWork>),
+    /// A delivery in doubt that wants a look.
+    Doubt(Box<DoubtWork>),
+}
+
+/// A delivery that is due.
+#[derive(Debug, Clone)]
+pub struct DueWork {
+    /// Which.
+    pub id: DeliveryId,
+    /// The entry.
+    pub entry: Entry,
+    /// The entry's id.
+    pub entry_id: EntryId,
+    /// The group's name.
+    pub group: String,
+    /// The delivery's key.
+    pub key: IdempotencyKey,
+    /// When this generation was opened.
+    pub opened: Time,
+    /// Claims made so far.
+    pub attempt: u32,
+    /// The request of an earlier claim: frozen, so that every attempt says the same.
+    pub request: Option<Request>,
+}
+
+/// A delivery in doubt.
+#[derive(Debug, Clone)]
+pub struct DoubtWork {
+    /// What it was.
+    pub due: DueWork,
+    /// When it was first sent.
+    pub first_sent: Time,
+    /// What was seen.
+    pub evidence: String,
+    /// How often the platform has been asked.
+    pub looks: u32,
+}
+
+/// One entry as people see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its number in the ledger.
+    pub number: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// The feed it was first seen in.
+    pub feed: String,
+    /// When.
+    pub first_seen: Time,
+    /// When it may be sent at the earliest, while its settle window is open.
+    pub settles: Option<Time>,
+    /// What it says.
+    pub entry: Entry,
+    /// Its deliveries, by group and generation.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// One delivery as people see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeliveryView {
+    /// Its number in the ledger.
+    pub id: DeliveryId,
+    /// The entry's id.
+    pub entry_id: EntryId,
+    /// The entry's title, or its link.
+    pub title: String,
+    /// The group's name.
+    pub group: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Since when.
+    pub since: Time,
+    /// Whether the entry's settle window is still open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settling: bool,
+}
+
+impl DeliveryView {
+    /// The name by which a person can say which one: `ENTRY/GROUP`, and the generation after the
+    /// first.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let short = self.entry_id.short();
+        if self.id.generation > 1 {
+            format!("{short}/{}/{}", self.group, self.id.generation)
+        } else {
+            format!("{short}/{}", self.group)
+        }
+    }
+}
+
+/// How things stand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Overview {
+    /// The ledger's id.
+    pub ledger: String,
+    /// Whether it may send.
+    pub trust: Trust,
+    /// Why everything is stopped, if it is.
+    pub stopped: Option<String>,
+    /// Entries known.
+    pub entries: u64,
+    /// Every feed it has seen, by name.
+    pub feeds: Vec<(String, FeedState)>,
+    /// Every lane of the config.
+    pub lanes: Vec<LaneView>,
+    /// Every group of the config.
+    pub groups: Vec<GroupView>,
+    /// The oldest delivery that waits for a person, and since when.
+    pub oldest_held: Option<Time>,
+    /// The oldest delivery in doubt, and since when.
+    pub oldest_doubt: Option<Time>,
+    /// Claims granted in all.
+    pub claims: u64,
+    /// Lines in the journal.
+    pub journal: u64,
+    /// Bytes in the ledger's file.
+    pub bytes: u64,
+}
+
+/// Whether the ledger may grant permits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "mode")]
+pub enum Trust {
+    /// It may.
+    Sends,
+    /// It may not.
+    Observes {
+        /// What was seen.
+        why: String,
+        /// The command that mends it.
+        mend: String,
+    },
+}
+
+/// One lane as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneView {
+    /// The integration's name.
+    pub name: String,
+    /// A person paused it, for this reason.
+    pub paused: Option<String>,
+    /// It stopped itself, for this reason: a person must act.
+    pub stopped: Option<String>,
+    /// It rests after failures until then.
+    pub rests_until: Option<Time>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Claims in the last ten minutes, hour and day.
+    pub claimed: [u32; 3],
+    /// What the caps allow in each.
+    pub allowed: [u32; 3],
+}
+
+/// One group as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// Its lane.
+    pub lane: String,
+    /// Deliveries by status.
+    pub counts: Vec<(StatusKind, u64)>,
+}
+
+impl GroupView {
+    /// How many of its deliveries are in that status.
+    #[must_use]
+    pub fn count(&self, kind: StatusKind) -> u64 {
+        self.counts.iter().find(|(k, _)| *k == kind).map_or(0, |(_, n)| *n)
+    }
+}

@@ -1,0 +1,216 @@
+//! A second memory beside the ledger: a small append-only file that takes every claim before its
+//! permit is granted.
+//!
+//! It notices a ledger that was emptied, restored from an older copy or damaged, and knows what
+//! that ledger has forgotten, so that it is not sent again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{IdempotencyKey, Time};
+
+/// One record; a torn write is at most one of them.
+const RECORD: usize = 64;
+const MAGIC: &[u8; 16] = b"oncecast witness";
+const VERSION: u32 = 1;
+
+/// What a record keeps of a delivery's key: enough to recognise it.
+pub(super) type KeyHash = [u8; 32];
+
+/// The hash under which a claim is witnessed.
+pub(super) fn key_hash(key: &IdempotencyKey) -> KeyHash {
+    let mut hash = Sha256::new();
+    hash.update(b"oncecast/witness/1");
+    hash.update(key.as_str());
+    hash.finalize().into()
+}
+
+/// One claim that was about to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claimed {
+    /// The claim's number within the ledger.
+    pub(super) number: u64,
+    /// Which delivery.
+    pub(super) key: KeyHash,
+}
+
+/// The file, open at its end.
+#[derive(Debug)]
+pub(super) struct Witness {
+    file: File,
+    path: PathBuf,
+    end: u64,
+}
+
+/// What the file said when it was opened.
+#[derive(Debug, Default)]
+pub(super) struct Testimony {
+    /// The ledger it belongs to.
+    pub(super) ledger: [u8; 16],
+    /// Every claim, in order.
+    pub(super) claims: Vec<Claimed>,
+    /// Records in the middle of the file that cannot be read.
+    pub(super) damaged: u64,
+}
+
+/// Where the witness of a ledger stands.
+pub(super) fn path_of(ledger: &Path) -> PathBuf {
+    ledger.with_extension("witness")
+}
+
+impl Witness {
+    /// A new, empty witness for a ledger. The file appears whole under its name or not at all.
+    pub(super) fn create(path: &Path, ledger: &[u8; 16]) -> io::Result<Self> {
+        let fresh = path.with_extension("witness.new");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        let mut head = [0; RECORD];
+        head[..16].copy_from_slice(MAGIC);
+        head[16..20].copy_from_slice(&VERSION.to_be_bytes());
+        head[20..36].copy_from_slice(ledger);
+        seal(&mut head);
+        file.write_all(&head)?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, path)?;
+        sync_folder_of(path)?;
+        Ok(Self { file, path: path.to_owned(), end: RECORD as u64 })
+    }
+
+    /// Opens the witness and hears it out; `None` where there is none.
+    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Testimony)>> {
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.len() / RECORD * RECORD;
+        let mut records = bytes[..whole].chunks_exact(RECORD);
+        let head = records.next().unwrap_or_default();
+        if head.len() < RECORD || !is_sealed(head) || &head[..16] != MAGIC {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} is not a witness file", path.display()),
+            ));
+        }
+        let mut testimony = Testimony::default();
+        testimony.ledger.copy_from_slice(&head[20..36]);
+        let last = records.len().saturating_sub(1);
+        let mut end = RECORD as u64;
+        for (at, record) in records.enumerate() {
+            if is_sealed(record) {
+                let mut number = [0; 8];
+                number.copy_from_slice(&record[..8]);
+                let mut key = [0; 32];
+                key.copy_from_slice(&record[16..48]);
+                testimony.claims.push(Claimed { number: u64::from_be_bytes(number), key });
+                end += RECORD as u64;
+            } else if at < last {
+                testimony.damaged += 1;
+                end += RECORD as u64;
+            }
+            // A torn last record was never relied on: its permit was not granted.
+        }
+        Ok(Some((Self { file, path: path.to_owned(), end }, testimony)))
+    }
+
+    /// Takes claims and does not come back before they are on the disk.
+    pub(super) fn take(&mut self, claims: &[Claimed], at: Time) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(claims.len() * RECORD);
+        for claim in claims {
+            let mut record = [0; RECORD];
+            record[..8].copy_from_slice(&claim.number.to_be_bytes());
+            record[8..16].copy_from_slice(&at.as_millis().to_be_bytes());
+            record[16..48].copy_from_slice(&claim.key);
+            seal(&mut record);
+            bytes.extend_from_slice(&record);
+        }
+        // After a failed write the position is unknown: every write says where it goes.
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn seal(record: &mut [u8; RECORD]) {
+    let sum = crc32fast::hash(&record[..RECORD - 4]);
+    record[RECORD - 4..].copy_from_slice(&sum.to_be_bytes());
+}
+
+fn is_sealed(record: &[u8]) -> bool {
+    let (body, sum) = record.split_at(RECORD - 4);
+    crc32fast::hash(body).to_be_bytes() == sum
+}
+
+/// Makes a rename in a folder durable.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(number: u64) -> Claimed {
+        let key = IdempotencyKey::of(&crate::model::EntryId::from_bytes([3; 16]), "g", 1);
+        Claimed { number, key: key_hash(&key) }
+    }
+
+    #[test]
+    fn what_was_claimed_is_remembered_and_a_torn_end_is_not_believed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.witness");
+        assert!(Witness::open(&path).expect("no file is no error").is_none());
+        let mut witness = Witness::create(&path, &[9; 16]).expect("created");
+        witness.take(&[claim(1), claim(2)], Time::from_millis(5)).expect("taken");
+        drop(witness);
+
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes.extend_from_slice(&[0x55; 40]);
+        std::fs::write(&path, &bytes).expect("torn");
+        let (mut witness, heard) = Witness::open(&path).expect("opens").expect("is there");
+        assert_eq!(heard.ledger, [9; 16]);
+        assert_eq!(heard.claims, [claim(1), claim(2)]);
+        assert_eq!(heard.damaged, 0);
+
+        witness.take(&[claim(3)], Time::from_millis(6)).expect("taken after a torn end");
+        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        assert_eq!(heard.claims, [claim(1), claim(2), claim(3)]);
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.witness");
+        let mut witness = Witness::create(&path, &[9; 16]).expect("created");
+        witness.take(&[claim(1), claim(2)], Time::from_millis(5)).expect("taken");
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[RECORD + 20] ^= 1;
+        std::fs::write(&path, &bytes).expect("damaged");
+        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        assert_eq!((heard.damaged, heard.claims.len()), (1, 1));
+        bytes[3] ^= 1;
+        std::fs::write(&path, &bytes).expect("damaged");
+        assert!(Witness::open(&path).is_err(), "a head that is no witness's is refused");
+    }
+}
