@@ -23,7 +23,7 @@
 //! fail harmlessly comes before the claim. **9** [`wire::Wire::publish`] consumes the
 //! [`ledger::Permit`] and sends once. **10** [`ledger::Ledger::settle`] commits the outcome.
 //!
-//! What may have been heard and is not known to have been is settled by [`flow::settle`]: by asking the
+//! What may have been heard and is not known to have been is settled by [`flow::doubt`]: by asking the
 //! platform, by repeating under the same id where a repeat cannot be seen, or by a person.
 //!
 //! Replay, release and a person's word enter at 5: they write a row and ring the same bell. There
@@ -51,6 +51,7 @@
 pub mod adapter;
 pub mod clock;
 pub mod config;
+pub mod flow;
 pub mod ledger;
 pub mod model;
 pub mod wire;

@@ -19,14 +19,15 @@ pub const PREFLIGHTS_MAX: usize = 8;
 
 /// One platform login.
 pub trait Adapter: Send + Sync + std::fmt::Debug {
-    /// What the platform lets us promise.
-    fn guarantee(&self) -> Guarantee;
+    /// What the platform lets us promise, as far as is known of it.
+    fn guarantee(&self, known: &Known) -> Guarantee;
 
-    /// What is still missing before a post can be composed and sent: a session, limits, ids.
+    /// What is still missing before a post can be composed and sent to a group: a session, limits,
+    /// ids.
     ///
     /// `known` is what earlier calls learnt, `answers` what has been answered since this
     /// preparation began, in order.
-    fn prepare(&self, known: &Known, answers: &[Response], now: Time) -> Prepare;
+    fn prepare(&self, known: &Known, group: &Group, answers: &[Response], now: Time) -> Prepare;
 
     /// What the group will read.
     ///

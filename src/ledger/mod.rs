@@ -168,6 +168,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// The next thing to do in a lane, or when to look again.
     fn due(&self, lane: &str) -> Reply<Waiting>;
 
+    /// What there is to do for one delivery alone, or when.
+    fn due_one(&self, delivery: DeliveryId) -> Reply<Waiting>;
+
     /// Claims a due delivery for one publish call. The permit comes after the commit and after the
     /// witness, or not at all.
     fn claim(&self, delivery: DeliveryId, request: Request) -> Reply<Claim>;

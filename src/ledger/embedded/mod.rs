@@ -136,6 +136,10 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.due(&lane))
     }
 
+    fn due_one(&self, delivery: DeliveryId) -> Reply<Waiting> {
+        self.call(move |batch| batch.due_one(delivery))
+    }
+
     fn claim(&self, delivery: DeliveryId, request: Request) -> Reply<Claim> {
         self.call(move |batch| batch.claim(delivery, request))
     }

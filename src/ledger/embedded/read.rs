@@ -15,22 +15,16 @@ use super::records::{Agenda, DeliveryRow, EntryRow};
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
+/// How often a house at rest is looked at for whether its STOP file is gone.
+const STOP_LOOK: Duration = Duration::from_secs(5);
 
 impl Batch<'_, '_> {
     pub(super) fn due(&mut self, lane_name: &str) -> Result<Waiting, LedgerError> {
         let nothing = |wake| Ok(Waiting { work: None, wake });
-        if self.stopped()?.is_some() {
-            // The STOP file rings no bell when it is taken away.
-            return nothing(Some(Duration::from_secs(5)));
+        if let Some(wake) = self.rest_of(lane_name)? {
+            return nothing(wake);
         }
         let doubt_after = self.core.lane(lane_name)?.doubt_after;
-        let lane = self.tables.lane(lane_name)?;
-        if lane.paused.is_some() || lane.stopped.is_some() {
-            return nothing(None);
-        }
-        if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
-            return nothing(Some(until.since(self.now)));
-        }
         let groups: Vec<u32> = self
             .core
             .setup
@@ -68,6 +62,40 @@ impl Batch<'_, '_> {
             }
             None => nothing(wake.map(|w| w.since(self.now))),
         }
+    }
+
+    pub(super) fn due_one(&mut self, id: DeliveryId) -> Result<Waiting, LedgerError> {
+        let nothing = |wake| Ok(Waiting { work: None, wake });
+        let Some((_, lane)) = self.core.audience(id.group) else { return nothing(None) };
+        let lane = lane.name.clone();
+        if let Some(wake) = self.rest_of(&lane)? {
+            return nothing(wake);
+        }
+        let row = self.delivery(id)?;
+        match row.status {
+            Status::Due { not_before, .. } if not_before > self.now => {
+                nothing(Some(not_before.since(self.now)))
+            }
+            Status::Due { .. } => {
+                let work = Work::Due(Box::new(self.due_work(id, row)?));
+                Ok(Waiting { work: Some(work), wake: None })
+            }
+            _ => nothing(None),
+        }
+    }
+
+    /// Whether a lane does nothing now, and for how long as far as is known.
+    fn rest_of(&self, lane: &str) -> Result<Option<Option<Duration>>, LedgerError> {
+        if self.stopped()?.is_some() {
+            // The STOP file rings no bell when it is taken away.
+            return Ok(Some(Some(STOP_LOOK)));
+        }
+        let row = self.tables.lane(lane)?;
+        if row.paused.is_some() || row.stopped.is_some() {
+            return Ok(Some(None));
+        }
+        let rests = row.rests_until.filter(|until| *until > self.now);
+        Ok(rests.map(|until| Some(until.since(self.now))))
     }
 
     fn doubt(&self, id: DeliveryId, row: DeliveryRow) -> Result<Waiting, LedgerError> {

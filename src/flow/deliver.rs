@@ -1,0 +1,314 @@
+//! One delivery, straight down: log in, compose, wait for pace, claim, publish, settle.
+//!
+//! All that can fail harmlessly comes before the claim, so that the dangerous stretch is three lines.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, SecretHeader};
+use crate::config::{Group, Integration};
+use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
+use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
+use crate::wire::Endpoint;
+
+use super::{Pacer, Parts, Sessions};
+
+/// A pause before a ledger that could not be used is asked again.
+pub(super) const LEDGER_REST: Duration = Duration::from_secs(5);
+/// How often an outcome is offered to a ledger that cannot take it while the daemon ends.
+const SETTLE_TRIES_AT_END: u32 = 3;
+
+/// What to do after one step of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Look at once what is next.
+    Again,
+    /// Wait for this long, or for the bell.
+    Wait(Duration),
+    /// Wait for the bell.
+    Bell,
+}
+
+/// One integration at work. Everything through it waits its turn here.
+#[derive(Debug)]
+pub struct Lane {
+    pub(super) name: String,
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) parts: Parts,
+    endpoint: Endpoint,
+    pacer: Pacer,
+    known: Known,
+    sessions: Sessions,
+    login: String,
+    /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
+    /// that the credentials are the trouble.
+    renewals: u32,
+}
+
+impl Lane {
+    /// The lane of one integration.
+    #[must_use]
+    pub fn new(
+        integration: &Integration,
+        groups: &[Group],
+        adapter: Arc<dyn Adapter>,
+        sessions: Sessions,
+        parts: Parts,
+    ) -> Self {
+        let login = login_of(integration);
+        let known = sessions.load(&integration.name, &login);
+        Self {
+            name: integration.name.clone(),
+            adapter,
+            groups: groups
+                .iter()
+                .filter(|g| g.integration == integration.name)
+                .map(|g| (g.name.clone(), g.clone()))
+                .collect(),
+            parts,
+            endpoint: Endpoint { base: integration.url.clone(), timeout: integration.timeout },
+            pacer: Pacer::new(integration.pace.every, integration.pace.burst),
+            known,
+            sessions,
+            login,
+            renewals: 0,
+        }
+    }
+
+    /// The integration's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The longest a step of this lane may take: what the watchdog is told.
+    pub(super) fn step_max(&self) -> Duration {
+        // Preparation and questions are bounded; each call of theirs has its own timeout.
+        self.endpoint.timeout + Duration::from_secs(30) * 8
+    }
+
+    /// Takes a delivery that is due as far as it will go.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be used.
+    pub async fn deliver(&mut self, due: &DueWork) -> Result<Next, LedgerError> {
+        let Some(group) = self.groups.get(&due.group).cloned() else { return Ok(Next::Bell) };
+        if let Err(next) = self.prepare(&group).await? {
+            return Ok(next);
+        }
+        let piece = self.piece(due, &group);
+        let request = match due.request.clone().map_or_else(|| self.compose(&piece), Ok) {
+            Ok(request) => request,
+            Err(why) => {
+                tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
+                    reason = %why, "held: it cannot be made into a post");
+                self.parts.ledger.unfit(due.id, why).await?;
+                return Ok(Next::Again);
+            }
+        };
+        let headers = match self.authorise(&request, &due.key).await? {
+            Ok(headers) => headers,
+            Err(next) => return Ok(next),
+        };
+        if let Err(wait) = self.pacer.step() {
+            return Ok(Next::Wait(wait));
+        }
+        match self.parts.ledger.claim(due.id, request).await? {
+            Claim::Granted(permit) => {
+                self.publish(permit, &headers, due).await?;
+                Ok(Next::Again)
+            }
+            Claim::NotNow { wait, why } => {
+                tracing::debug!(entry.id = %due.entry_id.short(), group.name = %due.group,
+                    reason = %why, "not now");
+                Ok(wait.map_or(Next::Bell, Next::Wait))
+            }
+            Claim::Gone(_) => Ok(Next::Again),
+        }
+    }
+
+    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it.
+    pub(super) async fn publish(
+        &mut self,
+        permit: Permit,
+        headers: &[SecretHeader],
+        due: &DueWork,
+    ) -> Result<(), LedgerError> {
+        let attempt = permit.attempt();
+        let spent =
+            self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref()).await;
+        let status = self.settle(&spent).await?;
+        self.tell(due, attempt, spent.outcome(), &status);
+        self.renew(spent.outcome()).await
+    }
+
+    /// Offers an outcome to the ledger until it is taken: it is the only one who knows.
+    async fn settle(&self, spent: &Spent) -> Result<Status, LedgerError> {
+        let mut tries = 0;
+        loop {
+            match self.parts.ledger.settle(spent).await {
+                Ok(settled) => {
+                    if let Some(why) = settled.lane_stopped {
+                        tracing::error!(lane.name = %self.name, reason = %why,
+                            "the lane has stopped; when it is mended: oncecast resume {}",
+                            self.name);
+                    }
+                    return Ok(settled.status);
+                }
+                Err(error) => {
+                    tries += 1;
+                    tracing::error!(lane.name = %self.name, outcome = spent.outcome().word(),
+                        delivery.id = %spent.delivery(), %error,
+                        "an outcome cannot be recorded; trying again");
+                    if tries >= SETTLE_TRIES_AT_END && self.parts.pulse.is_ending() {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(LEDGER_REST).await;
+                }
+            }
+        }
+    }
+
+    /// Makes sure that nothing is missing: session, limits, ids.
+    pub(super) async fn prepare(&mut self, group: &Group) -> Result<Result<(), Next>, LedgerError> {
+        let mut answers = Vec::new();
+        for _ in 0..=PREFLIGHTS_MAX {
+            let now = self.parts.clock.now();
+            match self.adapter.prepare(&self.known, group, &answers, now) {
+                Prepare::Ready(known) => {
+                    if !answers.is_empty() {
+                        self.known = known;
+                        self.keep();
+                    }
+                    return Ok(Ok(()));
+                }
+                Prepare::Call(call) => match self.parts.wire.call(&call, &self.endpoint).await {
+                    Ok(answer) => answers.push(answer),
+                    Err(trouble) => {
+                        return self.troubled(format!("cannot prepare: {trouble}"), None).await;
+                    }
+                },
+                Prepare::Denied(why) => {
+                    tracing::error!(lane.name = %self.name, reason = %why,
+                        "the lane has stopped; when it is mended: oncecast resume {}", self.name);
+                    self.forget_session();
+                    self.parts.ledger.trouble(&self.name, why, None, true).await?;
+                    return Ok(Err(Next::Bell));
+                }
+                Prepare::Later { wait, reason } => return self.troubled(reason, wait).await,
+            }
+        }
+        self.troubled(format!("its preparation took more than {PREFLIGHTS_MAX} calls"), None).await
+    }
+
+    async fn troubled(
+        &self,
+        why: String,
+        wait: Option<Duration>,
+    ) -> Result<Result<(), Next>, LedgerError> {
+        tracing::warn!(lane.name = %self.name, reason = %why, "the lane rests");
+        self.parts.ledger.trouble(&self.name, why, wait, false).await?;
+        Ok(Err(Next::Again))
+    }
+
+    pub(super) fn piece<'a>(&self, due: &'a DueWork, group: &'a Group) -> Piece<'a> {
+        Piece {
+            entry: &due.entry,
+            entry_id: due.entry_id,
+            group,
+            key: &due.key,
+            opened: due.opened,
+            number: due.id.entry,
+            now: self.parts.clock.now(),
+        }
+    }
+
+    fn compose(&self, piece: &Piece<'_>) -> Result<Request, String> {
+        let post = self.adapter.compose(piece, &self.known).map_err(|e| e.to_string())?;
+        self.adapter.request(&post, piece, &self.known).map_err(|e| e.to_string())
+    }
+
+    pub(super) async fn authorise(
+        &self,
+        request: &Request,
+        key: &IdempotencyKey,
+    ) -> Result<Result<Vec<SecretHeader>, Next>, LedgerError> {
+        let now: Time = self.parts.clock.now();
+        match self.adapter.authorise(request, key, &self.known, now) {
+            Ok(headers) => Ok(Ok(headers)),
+            Err(why) => {
+                let why = why.to_string();
+                tracing::error!(lane.name = %self.name, reason = %why,
+                    "the lane has stopped; when it is mended: oncecast resume {}", self.name);
+                self.parts.ledger.trouble(&self.name, why, None, true).await?;
+                Ok(Err(Next::Bell))
+            }
+        }
+    }
+
+    /// A session that ran out is learnt anew; one that runs out twice in a row is no session.
+    async fn renew(&mut self, outcome: &Outcome) -> Result<(), LedgerError> {
+        match outcome {
+            Outcome::Deferred { cause: DeferCause::SessionExpired, reason, .. } => {
+                self.forget_session();
+                self.renewals += 1;
+                if self.renewals > 1 {
+                    let why = format!("a fresh session was not accepted either: {reason}");
+                    self.parts.ledger.trouble(&self.name, why, None, true).await?;
+                }
+            }
+            Outcome::Deferred { cause: DeferCause::Credentials, .. } => self.forget_session(),
+            _ => self.renewals = 0,
+        }
+        Ok(())
+    }
+
+    fn forget_session(&mut self) {
+        self.known.secrets.clear();
+        self.known.learnt = None;
+        self.keep();
+    }
+
+    fn keep(&self) {
+        if let Err(error) = self.sessions.keep(&self.name, &self.login, &self.known) {
+            tracing::warn!(lane.name = %self.name, %error, "the session cannot be kept");
+        }
+    }
+
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn tell(&self, due: &DueWork, attempt: u32, outcome: &Outcome, status: &Status) {
+        let (entry, group) = (due.entry_id.short(), &due.group);
+        match outcome {
+            Outcome::Published { reference } => {
+                let url = reference.url.as_deref().unwrap_or_default();
+                tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
+            }
+            Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {
+                tracing::warn!(entry.id = %entry, group.name = %group, attempt, %reason,
+                    status = status.kind().word(), "not performed; later again");
+            }
+            Outcome::Refused { reason } => {
+                tracing::error!(entry.id = %entry, group.name = %group, attempt, %reason,
+                    status = status.kind().word(), "refused");
+            }
+            Outcome::Unknown { reason } => {
+                tracing::error!(entry.id = %entry, group.name = %group, attempt, %reason,
+                    "in doubt: it may have been published");
+            }
+        }
+    }
+}
+
+/// What a session belongs to: one account at one place.
+fn login_of(integration: &Integration) -> String {
+    format!("{} {} {:?}", integration.platform.kind(), integration.url, integration.platform)
+}
