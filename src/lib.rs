@@ -49,6 +49,7 @@
 //! | [`command`] | one file a command; exit codes | all above |
 
 pub mod adapter;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod flow;

@@ -2,6 +2,25 @@
 //!
 //! Secrets are resolved while loading and live only in [`Secret`], whose text is never shown.
 
+mod address;
+mod audience;
+mod feeds;
+mod groups;
+mod house;
+mod integrations;
+mod keys;
+mod load;
+mod problem;
+mod rows;
+mod rules;
+mod search;
+mod secret;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+pub mod units;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +29,10 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use crate::model::Caps;
+
+pub use problem::{ConfigError, Problem, Report};
+pub use search::{Env, locate, process_env};
+pub use secret::{SecretError, Secrets};
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -90,7 +113,7 @@ pub enum FeedSource {
 pub struct Integration {
     /// Its name.
     pub name: String,
-    /// Base URL without a trailing slash in its path.
+    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written.
     pub url: Url,
     /// The platform and what only it needs.
     pub platform: Platform,

@@ -1,0 +1,296 @@
+//! The command line: what can be asked of oncecast, parsed and nothing more.
+//!
+//! Only this file and its tests name clap. What may repeat a post (`replay --again`) or change the truth
+//! (`resolve`, `withdraw`) cannot be typed without its reason or its answer.
+
+mod long;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Carries each post of a blog to every place where its readers are: once each, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "oncecast", version, after_help = long::FIRST_STEPS, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes, before it or after it.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Common {
+    /// The config
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Colour; auto follows NO_COLOR and pipes
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Say more; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less; twice for errors alone
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "verbose")]
+    pub quiet: u8,
+    /// How log lines look; auto is journald under systemd, human on a terminal
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum Color {
+    /// On a terminal that has not asked for none.
+    #[default]
+    #[value(help = "on a terminal, unless NO_COLOR is set")]
+    Auto,
+    /// Into pipes too.
+    #[value(help = "into pipes too")]
+    Always,
+    /// Never.
+    #[value(help = "never")]
+    Never,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum LogFormat {
+    /// By where they go.
+    #[default]
+    #[value(help = "by where they go")]
+    Auto,
+    /// For people.
+    #[value(help = "for people")]
+    Human,
+    /// One JSON object a line.
+    #[value(help = "one JSON object a line")]
+    Json,
+    /// The journal's own protocol.
+    #[value(help = "the journal's own protocol, with fields")]
+    Journald,
+}
+
+/// What can be asked of oncecast.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run the daemon: poll, carry, answer
+    #[command(long_about = long::RUN)]
+    Run,
+    /// See it work: a small blog, three groups, and everything that broke others
+    #[command(long_about = long::DEMO)]
+    Demo(Demo),
+    /// Show what a feed would post; needs no config, sends nothing
+    #[command(long_about = long::TRY)]
+    Try {
+        /// The feed: an http or https address, or a file
+        #[arg(value_name = "URL|FILE")]
+        source: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check config, credentials, ledger and clock; changes nothing
+    #[command(long_about = long::CHECK)]
+    Check {
+        /// Print a config with every key and its default, and check nothing
+        #[arg(long, conflicts_with = "json")]
+        sample: bool,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show feeds, lanes, and what is owed, held or in doubt
+    #[command(long_about = long::STATUS)]
+    Status {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell all that is known of an entry: who heard it, who not, and why
+    #[command(long_about = long::WHY)]
+    Why {
+        /// The entry: an id or the start of one, a link or a guid
+        #[arg(value_name = "ENTRY")]
+        entry: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send one entry by hand to the groups that have not had it
+    #[command(long_about = long::REPLAY)]
+    Replay(Replay),
+    /// Let entries go that are held for a person
+    #[command(long_about = long::RELEASE)]
+    Release(Release),
+    /// Say that an entry will not be sent
+    #[command(long_about = long::WITHDRAW)]
+    Withdraw {
+        /// The entry: an id or the start of one, a link or a guid
+        #[arg(value_name = "ENTRY")]
+        entry: String,
+        /// For this group alone
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        /// Why; it stays in the journal
+        #[arg(long, value_name = "REASON", value_parser = reason)]
+        reason: String,
+    },
+    /// Stop a lane until it is resumed, across restarts
+    #[command(long_about = long::PAUSE)]
+    Pause {
+        /// Which lanes
+        #[command(flatten)]
+        lanes: Lanes,
+        /// Why; it stays in the journal
+        #[arg(long, value_name = "REASON", value_parser = reason)]
+        reason: Option<String>,
+    },
+    /// Let a lane go on that was paused or has stopped itself
+    #[command(long_about = long::RESUME)]
+    Resume {
+        /// Which lanes
+        #[command(flatten)]
+        lanes: Lanes,
+    },
+    /// Stop everything, now and across restarts
+    #[command(long_about = long::STOP_ALL)]
+    StopAll {
+        /// Why; it stays in the journal
+        #[arg(long, value_name = "REASON", value_parser = reason)]
+        reason: Option<String>,
+    },
+    /// Say whether a delivery in doubt is there
+    #[command(long_about = long::RESOLVE, override_usage = long::RESOLVE_USAGE)]
+    Resolve(Resolve),
+    /// Ask the daemon to read its config again
+    #[command(long_about = long::RELOAD)]
+    Reload,
+    /// Begin, adopt or verify the ledger
+    #[command(
+        subcommand,
+        long_about = long::LEDGER
+    )]
+    Ledger(LedgerCommand),
+}
+
+/// `demo`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Demo {
+    /// Use this feed instead of a small blog of its own
+    #[arg(long, value_name = "URL")]
+    pub feed: Option<String>,
+    /// Work in this folder instead of a new one
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Leave the folder there afterwards
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `replay`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Replay {
+    /// The entry: an id or the start of one, a link or a guid
+    #[arg(value_name = "ENTRY")]
+    pub entry: String,
+    /// To this group alone
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Even to a group that has it or may have it: its readers see it twice
+    #[arg(long, requires = "reason")]
+    pub again: bool,
+    /// Why again; it stays in the journal
+    #[arg(long, value_name = "REASON", requires = "again", value_parser = reason)]
+    pub reason: Option<String>,
+    /// Show what would be sent, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `release`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Release {
+    /// The entry: an id or the start of one, a link or a guid
+    #[arg(value_name = "ENTRY", required_unless_present = "all", conflicts_with = "all")]
+    pub entry: Option<String>,
+    /// For this group alone
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Everything that is held
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// One lane or all.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Lanes {
+    /// The lane: the name of an integration
+    #[arg(value_name = "LANE", required_unless_present = "all", conflicts_with = "all")]
+    pub lane: Option<String>,
+    /// Every lane
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `resolve`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(group = clap::ArgGroup::new("answer").required(true).args(["published", "absent"]))]
+pub struct Resolve {
+    /// The delivery, as status shows it
+    #[arg(value_name = "DELIVERY")]
+    pub delivery: String,
+    /// It is there, and where
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    pub published: Option<Option<String>>,
+    /// It is not there: readers have not seen it
+    #[arg(long)]
+    pub absent: bool,
+    /// How you know; it stays in the journal
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub reason: Option<String>,
+}
+
+/// `ledger ..`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum LedgerCommand {
+    /// Begin an empty ledger where there is none; what feeds show now is remembered, not sent
+    #[command(long_about = long::INIT)]
+    Init,
+    /// Go on with a ledger that was restored or moved; what it may have forgotten is not sent
+    #[command(long_about = long::ADOPT_RESTORED)]
+    AdoptRestored,
+    /// Prove that the journal is whole and nothing was sent twice
+    #[command(long_about = long::VERIFY)]
+    Verify,
+}
+
+/// A reason in words: it is all that explains a step to whoever reads the journal later.
+fn reason(text: &str) -> Result<String, &'static str> {
+    /// A reason is a sentence; the journal keeps it for ever.
+    const REASON_MAX: usize = 500;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why in a few words");
+    }
+    if text.len() > REASON_MAX {
+        return Err("say it in at most 500 bytes");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("say it on one line");
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The longer words of the help: what a command does to the readers, and an example to type.
+
+/// Below the list of commands.
+pub(super) const FIRST_STEPS: &str = "\
+First steps:
+  oncecast demo                            see it work, on this machine alone
+  oncecast try https://example.org/feed/   what your blog would post; nothing is sent
+  oncecast check --sample > oncecast.toml  a config to cut down
+  oncecast check                           is it right?
+  oncecast run                             carry each post, once
+
+Without --config the first of these is used: $ONCECAST_CONFIG,
+$CONFIGURATION_DIRECTORY/oncecast.toml, $XDG_CONFIG_HOME/oncecast/oncecast.toml
+(or ~/.config/oncecast/oncecast.toml), /etc/oncecast/oncecast.toml.";
+
+pub(super) const RUN: &str = "\
+Run the daemon: poll the feeds, carry each new post, answer commands.
+
+SIGTERM drains and ends it, SIGHUP reads the config again.
+
+Example: oncecast run --config ./oncecast.toml";
+
+pub(super) const DEMO: &str = "\
+See it work on this machine alone: the real daemon and a real ledger, a small blog (or the \
+feed that you name) and three groups on loopback. New posts are published, then it does to \
+itself what broke others, and shows what each group saw. It ends with 0 only if nobody saw \
+anything twice.
+
+Example: oncecast demo --feed https://example.org/feed/";
+
+pub(super) const TRY: &str = "\
+Show what a feed would post. It needs no config and sends nothing.
+
+Example: oncecast try https://example.org/feed/ --json";
+
+pub(super) const CHECK: &str = "\
+Check the config, its secrets, the ledger and the clock, and change nothing. Every fault is \
+told at once, with file, line, key and fix.
+
+Example: oncecast check --config ./oncecast.toml";
+
+pub(super) const STATUS: &str = "\
+Show feeds, lanes, and every delivery that is owed, held or in doubt.
+
+Example: oncecast status --json";
+
+pub(super) const WHY: &str = "\
+Tell all that is known of an entry: who heard it, when and how we know, who did not, and \
+why.
+
+Example: oncecast why https://example.org/2026/hello/";
+
+pub(super) const REPLAY: &str = "\
+Send one entry by hand to the groups that have not had it, even if it has long left the \
+feed. A group that has it, or may have it, is refused with the receipt shown, unless --again \
+and a reason ask for a deliberate repeat. Caps and breakers still hold.
+
+Example: oncecast replay https://example.org/2026/hello/ --group followers --dry-run";
+
+pub(super) const RELEASE: &str = "\
+Let entries go that are held for a person: after a burst, as a near duplicate, as too old. \
+Caps and pace still hold.
+
+Example: oncecast release 3f9a --group followers";
+
+pub(super) const WITHDRAW: &str = "\
+Say that an entry that is held or owed will not be sent. What has been sent stays: oncecast \
+takes nothing back.
+
+Example: oncecast withdraw 3f9a --group followers --reason \"written for another blog\"";
+
+pub(super) const PAUSE: &str = "\
+Stop a lane (an integration) until it is resumed, across restarts. What is owed waits.
+
+Example: oncecast pause fedi --reason \"moving servers\"";
+
+pub(super) const RESUME: &str = "\
+Let a lane (an integration) go on that was paused, or that has stopped itself over its \
+credentials. --all also undoes stop-all.
+
+Example: oncecast resume fedi";
+
+pub(super) const STOP_ALL: &str = "\
+Stop every lane, now and across restarts, until oncecast resume --all. A file named STOP in \
+the state folder does the same, even when the daemon hangs.
+
+Example: oncecast stop-all --reason \"something is wrong\"";
+
+pub(super) const RESOLVE: &str = "\
+Say whether a delivery in doubt is there, after looking at the place where it would be. If \
+it is there it is settled; if it is absent it is sent once more.
+
+Example: oncecast resolve 12.1.1 --published https://mastodon.example/@me/1";
+
+/// The derived one has the delivery last, where `--published` would take it for its address.
+pub(super) const RESOLVE_USAGE: &str = "\
+oncecast resolve <DELIVERY> <--published [URL] | --absent> [OPTIONS]";
+
+pub(super) const RELOAD: &str = "\
+Ask the daemon to read its config again. A config with faults changes nothing, and the \
+faults are told.
+
+Example: oncecast reload";
+
+pub(super) const LEDGER: &str = "\
+Begin, adopt or verify the ledger: the durable memory of what was sent.
+
+Example: oncecast ledger verify";
+
+pub(super) const INIT: &str = "\
+Begin an empty ledger where there is none. What the feeds show at that moment is remembered \
+and not sent, since readers may have had it.
+
+Example: oncecast ledger init";
+
+pub(super) const ADOPT_RESTORED: &str = "\
+Go on with a ledger that was restored from a backup or moved to another machine. Whatever it \
+may have forgotten is not sent again.
+
+Example: oncecast ledger adopt-restored";
+
+pub(super) const VERIFY: &str = "\
+Prove that the journal's chain is whole, that it agrees with the rows and the witness, and \
+that nothing was sent twice.
+
+Example: oncecast ledger verify";

@@ -1,0 +1,168 @@
+//! `[[group]]`: audiences, each bound to one integration and to the feeds that it hears.
+
+use toml::de::DeValue;
+
+use super::keys::group as g;
+use super::problem::{Fault, Problems};
+use super::rows::{Row, no_such, rows};
+use super::rules::{Rule, mismatch, string};
+use super::table::Table;
+use super::{Feed, Group, Integration};
+
+/// Keys that one kind of integration gives a meaning.
+const OF_KIND: [(&str, &str); 2] = [("room", "matrix"), ("visibility", "mastodon")];
+
+/// Each `[[group]]`.
+pub(super) fn read<'t>(
+    root: &Table<'t>,
+    feeds: &[Row<'_, Feed>],
+    integrations: &[Row<'_, Integration>],
+    out: &mut Problems<'_>,
+) -> Vec<Row<'t, Group>> {
+    let groups = rows(root, "group", &g::NAME, out, |table, name, out| {
+        table.only(g::ALL, out);
+        let integration = table.need(&g::INTEGRATION, out);
+        let found = integration.as_ref().and_then(|integration| {
+            let found = integrations.iter().find(|row| row.name.as_ref() == Some(integration));
+            if found.is_none() {
+                let fault = no_such("integration", integration, integrations);
+                table.fault(g::INTEGRATION.name, out, fault);
+            }
+            found
+        });
+        let kind = found.and_then(|row| row.made.as_ref()).map(|made| made.platform.kind());
+        let feeds = heard(table, feeds, out);
+        let template = table.read(&g::TEMPLATE, out);
+        let room = room(table, kind, out);
+        let visibility = visibility(table, out);
+        let language = language(table, out);
+        for (key, owner) in OF_KIND {
+            if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner) {
+                let what = format!(
+                    "this key belongs to groups of kind {owner:?}, and this group's integration \
+                     is of kind {kind:?}"
+                );
+                table.fault(key, out, Fault::new(what, "", "delete it"));
+            }
+        }
+        let (name, integration) = (name.to_owned(), integration?);
+        Some(Group { name, integration, feeds, template, room, visibility, language })
+    });
+    unused(&groups, feeds, integrations, out);
+    groups
+}
+
+/// The feeds of a group: those it names, or all.
+fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> Vec<String> {
+    let key = g::FEEDS;
+    let Some(value) = table.value(key.name) else {
+        return feeds.iter().filter_map(|row| row.name.clone()).collect();
+    };
+    let allowed = "a list of the names of feeds; leave it out for all feeds";
+    let fix = format!("write, for example, {} = {}", key.name, key.example);
+    let DeValue::Array(items) = value.get_ref() else {
+        let quoted = table.quoted(value.get_ref());
+        let what = format!("{quoted} {}", mismatch(value.get_ref()));
+        table.fault(key.name, out, Fault::new(what, allowed, fix));
+        return Vec::new();
+    };
+    if items.is_empty() {
+        let what = "the list is empty, so this group would hear nothing";
+        table.fault(key.name, out, Fault::new(what, allowed, "delete the line, or name a feed"));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for item in items.iter() {
+        let fault = match string(item.get_ref()) {
+            Err(what) => {
+                let what = format!("{} {what}", table.quoted(item.get_ref()));
+                Fault::new(what, allowed, fix.clone())
+            }
+            Ok(name) if names.iter().any(|known| known == name) => {
+                Fault::new("a feed is named twice", allowed, "delete one of the two")
+            }
+            Ok(name) if feeds.iter().any(|row| row.name.as_deref() == Some(name)) => {
+                names.push(name.to_owned());
+                continue;
+            }
+            Ok(_) => match key.rule.read(item.get_ref()) {
+                Ok(name) => no_such("feed", &name, feeds),
+                Err(what) => key.fault(&format!("{} {what}", table.quoted(item.get_ref()))),
+            },
+        };
+        out.push(&item.span(), table.title(key.name), Some(key.name), fault);
+    }
+    names
+}
+
+fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<String> {
+    let key = g::ROOM;
+    let needed = kind == Some("matrix");
+    let room = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
+    let room = room.trim();
+    let good = match room.strip_prefix('#') {
+        Some(alias) => alias
+            .split_once(':')
+            .is_some_and(|(name, server)| !name.is_empty() && !server.is_empty()),
+        // From room version 12 on an id names no server.
+        None => room.len() > 1 && room.starts_with('!'),
+    };
+    if !good || room.contains(char::is_whitespace) {
+        let fix = "copy it from the room's settings, under Advanced";
+        let what = "the value is neither a room id nor an alias";
+        table.fault(key.name, out, Fault::new(what, key.rule.allowed(), fix));
+        return None;
+    }
+    Some(room.to_owned())
+}
+
+fn visibility(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
+    let key = g::VISIBILITY;
+    let direct = table.value(key.name).and_then(|value| value.get_ref().as_str()) == Some("direct");
+    if direct {
+        let what = "a direct post reaches only those whom it names, so no audience at all";
+        table.fault(key.name, out, key.fault(what));
+        return None;
+    }
+    table.read(&key, out).map(str::to_owned)
+}
+
+fn language(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
+    let key = g::LANGUAGE;
+    let tag = table.read(&key, out)?;
+    let mut parts = tag.split('-');
+    let primary = parts.next().is_some_and(|part| {
+        (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic())
+    });
+    let plain = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    if !primary || !parts.all(plain) {
+        table.fault(key.name, out, key.fault(&format!("{tag:?} is not a language tag")));
+        return None;
+    }
+    Some(tag)
+}
+
+/// What nobody hears is most likely a group that was forgotten.
+fn unused(
+    groups: &[Row<'_, Group>],
+    feeds: &[Row<'_, Feed>],
+    integrations: &[Row<'_, Integration>],
+    out: &mut Problems<'_>,
+) {
+    let made = || groups.iter().filter_map(|row| row.made.as_ref());
+    for row in feeds {
+        if let Some(name) = &row.name
+            && !made().any(|group| group.feeds.contains(name))
+        {
+            out.warn(&row.table.span, &row.table.label, "no group hears this feed");
+        }
+    }
+    for row in integrations {
+        if let Some(name) = &row.name
+            && !made().any(|group| group.integration == *name)
+        {
+            out.warn(&row.table.span, &row.table.label, "no group uses this integration");
+        }
+    }
+}

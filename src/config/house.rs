@@ -1,0 +1,99 @@
+//! `[ledger]`, `[serve]` and `[guard]`: where the truth is, who may look, and the walls.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::address::tidy;
+use super::keys::{guard as g, ledger as l, serve as s};
+use super::problem::{Fault, Problems};
+use super::search::folders;
+use super::secret::Vault;
+use super::table::Table;
+use super::units::show_duration;
+use super::{Guard, Ledger, Serve};
+
+/// Health and status, unless another address is given.
+const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
+/// Ten minutes: an author who has just published corrects the title in the first of them.
+const SETTLE: Duration = Duration::from_secs(10 * 60);
+/// Nobody writes more posts than this between two polls, and every relaunch of a blog does.
+const BURST: u32 = 3;
+/// Half of a feed new at once is a feed that has changed its ids.
+const SHARE: f64 = 0.5;
+/// A week: what is older has been read already.
+const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// `[ledger]`
+pub(super) fn ledger(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) -> Ledger {
+    let table = root.single("ledger", out);
+    let path = table.and_then(|table| {
+        table.only(l::ALL, out);
+        table.read(&l::PATH, out)
+    });
+    Ledger {
+        path: match path {
+            Some(path) => tidy(&vault.base.join(path)),
+            None => of_systemd(vault, "STATE_DIRECTORY", "/var/lib/oncecast").join("ledger.redb"),
+        },
+    }
+}
+
+/// `[serve]`
+pub(super) fn serve(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) -> Serve {
+    let folder = of_systemd(vault, "RUNTIME_DIRECTORY", "/run/oncecast");
+    let mut serve =
+        Serve { listen: LISTEN, allow_remote: false, control: folder.join("control.sock") };
+    let Some(table) = root.single("serve", out) else { return serve };
+    table.only(s::ALL, out);
+    if let Some(allow) = table.read(&s::ALLOW_REMOTE, out) {
+        serve.allow_remote = allow;
+    }
+    if let Some(listen) = table.read(&s::LISTEN, out) {
+        serve.listen = listen;
+        if !listen.ip().is_loopback() && !serve.allow_remote {
+            let what = format!("{listen} can be reached from other machines");
+            let allowed = "127.0.0.1 or [::1] with a port; others with allow_remote = true";
+            let fix = format!(
+                "write listen = \"127.0.0.1:{}\", or add allow_remote = true if all who reach it \
+                 may see what you post",
+                listen.port()
+            );
+            table.fault(s::LISTEN.name, out, Fault::new(what, allowed, fix));
+        }
+    }
+    if let Some(control) = table.read(&s::CONTROL, out) {
+        serve.control = tidy(&vault.base.join(control));
+    }
+    serve
+}
+
+/// `[guard]`
+pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
+    let defaults = Guard { settle: SETTLE, burst: BURST, share: SHARE, max_age: MAX_AGE };
+    let Some(table) = root.single("guard", out) else { return defaults };
+    let before = out.count();
+    table.only(g::ALL, out);
+    let guard = Guard {
+        settle: table.read(&g::SETTLE, out).unwrap_or(SETTLE),
+        burst: table.read(&g::BURST, out).unwrap_or(BURST),
+        share: table.read(&g::SHARE, out).unwrap_or(SHARE),
+        max_age: table.read(&g::MAX_AGE, out).unwrap_or(MAX_AGE),
+    };
+    if out.count() == before && guard.max_age <= guard.settle {
+        let (age, settle) = (show_duration(guard.max_age), show_duration(guard.settle));
+        let key = if table.has(g::MAX_AGE.name) { g::MAX_AGE.name } else { g::SETTLE.name };
+        let what = format!(
+            "max_age ({age}) is not longer than settle ({settle}), so every entry would be held as \
+             too old before it could be sent"
+        );
+        let fix = format!("write a longer max_age, such as \"{}\"", show_duration(MAX_AGE));
+        table.fault(key, out, Fault::new(what, "a max_age longer than settle", fix));
+    }
+    guard
+}
+
+/// The folder that systemd made for us, or the one it would have made.
+fn of_systemd(vault: Vault<'_>, variable: &str, default: &str) -> PathBuf {
+    folders(vault.env, variable).into_iter().next().unwrap_or_else(|| default.into())
+}
