@@ -1,0 +1,67 @@
+//! Where a verb goes: to the daemon where one runs, else straight to the ledger. One code path.
+
+use std::sync::Arc;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::daemon::setup_of;
+use crate::ledger::Ledger;
+use crate::ledger::embedded::Embedded;
+use crate::serve::control;
+
+use super::verb::{Answer, Verb, perform};
+use super::{Failure, exit};
+
+/// Asks the daemon; `None` where none runs.
+pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<Answer>, Failure> {
+    let path = &config.serve.control;
+    let answer: Option<Result<Answer, Failure>> =
+        control::ask(path, verb).await.map_err(|error| {
+            let code = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => exit::UNTRUSTED,
+                _ => exit::UNAVAILABLE,
+            };
+            let way_out = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => "; run this as root or as its own user",
+                _ => "",
+            };
+            Failure::new(
+                code,
+                format!("failed to talk to the daemon at {}: {error}{way_out}", path.display()),
+            )
+        })?;
+    answer.transpose()
+}
+
+/// Opens the ledger for one command, while no daemon has it.
+pub(super) async fn open(config: &Config) -> Result<Arc<dyn Ledger>, Failure> {
+    let ledger = Embedded::open(&config.ledger.path, Arc::new(SystemClock)).await?;
+    ledger.configure(setup_of(config)).await?;
+    Ok(ledger)
+}
+
+/// Asks whoever can answer.
+pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> {
+    if let Some(answer) = ask_daemon(config, &verb).await? {
+        return Ok(answer);
+    }
+    if !config.ledger.path.exists() {
+        return Err(Failure::new(
+            exit::NO_INPUT,
+            format!(
+                "no daemon answers at {} and there is no ledger at {}: start one with oncecast run",
+                config.serve.control.display(),
+                config.ledger.path.display()
+            ),
+        ));
+    }
+    let ledger = open(config).await?;
+    let answer = perform(ledger.as_ref(), verb, &who()).await;
+    ledger.close().await?;
+    answer
+}
+
+/// Who types this, for the journal.
+pub(super) fn who() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}

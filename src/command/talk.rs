@@ -1,0 +1,119 @@
+//! The commands that ask the house for something and show its answer.
+
+use crate::cli::{Command, Lanes, Release, Resolve};
+use crate::config::Config;
+use crate::model::Status;
+
+use super::verb::{Answer, Verb};
+use super::{Failure, Outcome, client, exit, print};
+
+/// Asks, and shows what comes back.
+pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
+    let stop_file = config.ledger.path.with_file_name("STOP");
+    let (verb, json) = match command {
+        Command::Status { json } => return super::check::status(config, json).await,
+        Command::Reload => (Verb::Reload, false),
+        Command::Why { entry, json } => (Verb::Why { entry }, json),
+        Command::Release(Release { entry, group, .. }) => (Verb::Release { entry, group }, false),
+        Command::Withdraw { entry, group, reason } => {
+            (Verb::Withdraw { entry, group, reason }, false)
+        }
+        Command::Pause { lanes: Lanes { lane, .. }, reason } => {
+            (Verb::Pause { lane, reason }, false)
+        }
+        Command::Resume { lanes: Lanes { lane, all } } => {
+            if all
+                && let Err(error) = std::fs::remove_file(&stop_file)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                let file = stop_file.display();
+                return Err(Failure::new(exit::FAILED, format!("failed to remove {file}: {error}")));
+            }
+            (Verb::Resume { lane }, false)
+        }
+        Command::StopAll { reason } => {
+            // The file works even when the daemon hangs, so it comes first.
+            if let Err(error) = std::fs::write(&stop_file, "oncecast stop-all\n") {
+                print::note(&format!("note: {} cannot be made: {error}\n", stop_file.display()));
+            }
+            (Verb::StopAll { reason }, false)
+        }
+        Command::Resolve(Resolve { delivery, published, reason, .. }) => {
+            let url = published.clone().flatten();
+            (Verb::Resolve { delivery, published: published.is_some(), url, reason }, false)
+        }
+        other => return Err(Failure::new(exit::FAILED, format!("{other:?} is no question"))),
+    };
+    let is_reload = verb == Verb::Reload;
+    let answer = if is_reload {
+        client::ask_daemon(config, &verb).await?.ok_or_else(|| {
+            let path = config.serve.control.display();
+            Failure::new(exit::UNAVAILABLE, format!("no daemon answers at {path}"))
+        })?
+    } else {
+        client::ask(config, verb).await?
+    };
+    if json {
+        print::json(&answer);
+    } else {
+        show(&answer);
+    }
+    Ok(exit::OK)
+}
+
+/// An answer in words.
+pub(super) fn show(answer: &Answer) {
+    match answer {
+        Answer::Status { text, .. } => print::out(text),
+        Answer::Done { words } => print::out(&format!("{words}\n")),
+        Answer::Lanes { lanes } => print::out(&format!("{}\n", lanes.join("\n"))),
+        Answer::Moved { deliveries } => {
+            for view in deliveries {
+                print::out(&print::delivery(view));
+            }
+        }
+        Answer::Replay { entry, steps } => {
+            print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
+            for step in steps {
+                let does = if step.sends { "will be sent" } else { "is not sent" };
+                print::out(&format!("  {}: {does}, since {}\n", step.group, step.why));
+                if let Status::Published { receipt } = &step.delivery.status {
+                    let url = receipt.reference.url.as_deref().unwrap_or("without a link");
+                    print::out(&format!("    published {} {url}\n", receipt.at));
+                }
+            }
+        }
+        Answer::Why { entry, history } => why(entry, history),
+    }
+}
+
+fn why(entry: &crate::ledger::EntryView, history: &[crate::ledger::journal::Line]) {
+    let e = &entry.entry;
+    let title = if e.title.is_empty() { "(without a title)" } else { &e.title };
+    print::out(&format!("{title}\n  id     {}\n", entry.id));
+    for (name, value) in [("link", &e.link), ("guid", &e.guid)] {
+        if let Some(value) = value {
+            print::out(&format!("  {name}   {value}\n"));
+        }
+    }
+    print::out(&format!("  feed   {}, first seen {}\n", entry.feed, entry.first_seen));
+    if let Some(settles) = entry.settles {
+        print::out(&format!("  its second look is wanted after {settles}\n"));
+    }
+    if entry.deliveries.is_empty() {
+        print::out("  no group is owed it\n");
+    }
+    for view in &entry.deliveries {
+        print::out(&format!("  {}", print::delivery(view)));
+    }
+    print::out("journal\n");
+    for line in history {
+        let status = line.status.map(print::painted).unwrap_or_default();
+        let group = line.group.as_deref().unwrap_or("all groups");
+        let words = format!(
+            "  {}  {group}: {} -> {status}  by {}  {}",
+            line.at, line.event, line.who, line.detail
+        );
+        print::out(&format!("{}\n", words.trim_end()));
+    }
+}

@@ -1,0 +1,193 @@
+//! What a person may ask of the house, as one value that goes the same way whether the daemon runs or
+//! not: through its control socket, or straight to the ledger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{
+    DeliveryView, EntryView, Ledger, Replay, ReplayStep, Selection, Verdict, journal,
+};
+use crate::model::{Reference, Status};
+
+use super::{Failure, exit};
+
+/// How many deliveries that wait are shown.
+pub const WAITING_MAX: usize = 200;
+
+/// What a person asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verb")]
+#[expect(missing_docs, reason = "each field is the command line's own")]
+pub enum Verb {
+    /// How things stand.
+    Status,
+    /// Everything about one entry.
+    Why { entry: String },
+    /// Send one entry by hand.
+    Replay { entry: String, group: Option<String>, again: Option<String>, dry_run: bool },
+    /// Let held deliveries go; `None` is all of them.
+    Release { entry: Option<String>, group: Option<String> },
+    /// Take back what has not been sent.
+    Withdraw { entry: String, group: Option<String>, reason: String },
+    /// Stop lanes; `None` is all of them.
+    Pause { lane: Option<String>, reason: Option<String> },
+    /// Let lanes go; `None` is all of them.
+    Resume { lane: Option<String> },
+    /// Stop everything.
+    StopAll { reason: Option<String> },
+    /// Say of a delivery in doubt what a person saw.
+    Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
+    /// Read the config again.
+    Reload,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+#[expect(missing_docs, reason = "each field is what its name says")]
+pub enum Answer {
+    /// How things stand, and as it is shown to people.
+    Status { status: serde_json::Value, text: String, healthy: bool },
+    /// One entry, the guarantee of each group, and its journal.
+    Why { entry: Box<EntryView>, history: Vec<journal::Line> },
+    /// What a replay does, group by group.
+    Replay { entry: Box<EntryView>, steps: Vec<ReplayStep> },
+    /// Deliveries that were moved.
+    Moved { deliveries: Vec<DeliveryView> },
+    /// Lanes that were moved.
+    Lanes { lanes: Vec<String> },
+    /// Done, in words.
+    Done { words: String },
+}
+
+/// Does what was asked, whoever carries it here. `Status` and `Reload` are the daemon's own, since
+/// they need more than the ledger.
+///
+/// # Errors
+/// What could not be done, with its exit code.
+pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
+    let by = || who.to_owned();
+    match verb {
+        Verb::Status | Verb::Reload => {
+            Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
+        }
+        Verb::Why { entry } => {
+            let entry = one(ledger, &entry).await?;
+            let history = ledger.history(entry.number).await?;
+            Ok(Answer::Why { entry: Box::new(entry), history })
+        }
+        Verb::Replay { entry, group, again, dry_run } => {
+            let entry = one(ledger, &entry).await?;
+            let selection = Selection { entry: entry.number, group };
+            let steps = ledger.reopen(Replay { selection, again, dry_run }, by()).await?;
+            Ok(Answer::Replay { entry: Box::new(entry), steps })
+        }
+        Verb::Release { entry: Some(entry), group } => {
+            let selection = Selection { entry: one(ledger, &entry).await?.number, group };
+            Ok(Answer::Moved { deliveries: ledger.release(selection, by()).await? })
+        }
+        Verb::Release { entry: None, group } => release_all(ledger, group, who).await,
+        Verb::Withdraw { entry, group, reason } => {
+            let selection = Selection { entry: one(ledger, &entry).await?.number, group };
+            Ok(Answer::Moved { deliveries: ledger.withdraw(selection, reason, by()).await? })
+        }
+        Verb::Pause { lane, reason } => {
+            let why = reason.unwrap_or_else(|| format!("paused by {who}"));
+            Ok(Answer::Lanes { lanes: ledger.pause(lane, why, by()).await? })
+        }
+        Verb::Resume { lane } => Ok(Answer::Lanes { lanes: ledger.resume(lane, by()).await? }),
+        Verb::StopAll { reason } => {
+            let why = reason.unwrap_or_else(|| format!("stopped by {who}"));
+            ledger.stop_all(why, by()).await?;
+            let words = "everything is stopped, across restarts; to go on: oncecast resume --all";
+            Ok(Answer::Done { words: words.to_owned() })
+        }
+        Verb::Resolve { delivery, published, url, reason } => {
+            let view = doubtful(ledger, &delivery).await?;
+            let verdict = if published {
+                Verdict::PersonPublished(Reference { id: None, url })
+            } else {
+                Verdict::PersonAbsent
+            };
+            let who = reason.map_or_else(by, |reason| format!("{who}: {reason}"));
+            let status = ledger.resolve(view.id, verdict, who).await?;
+            Ok(Answer::Moved { deliveries: vec![DeliveryView { status, ..view }] })
+        }
+    }
+}
+
+/// Lets go whatever is held, entry by entry.
+async fn release_all(
+    ledger: &dyn Ledger,
+    group: Option<String>,
+    who: &str,
+) -> Result<Answer, Failure> {
+    let mut deliveries = Vec::new();
+    loop {
+        let waiting = ledger.waiting(WAITING_MAX).await?;
+        let held = waiting.iter().find(|view| {
+            matches!(view.status, Status::Held { .. })
+                && group.as_ref().is_none_or(|group| *group == view.group)
+        });
+        let Some(held) = held else { break };
+        let selection = Selection { entry: held.id.entry, group: group.clone() };
+        deliveries.extend(ledger.release(selection, who.to_owned()).await?);
+    }
+    if deliveries.is_empty() {
+        return Err(Failure::new(exit::REFUSED, "nothing is held"));
+    }
+    Ok(Answer::Moved { deliveries })
+}
+
+/// The one entry that a person means.
+async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
+    let mut found = ledger.find(what).await?;
+    match found.len() {
+        0 => Err(Failure::new(
+            exit::NO_INPUT,
+            format!(
+                "no entry is known by {what:?}; an entry is named by its id or the first four or \
+                 more of its digits, its link or its guid: oncecast status shows ids"
+            ),
+        )),
+        1 => Ok(found.remove(0)),
+        n => {
+            let list: Vec<String> =
+                found.iter().map(|e| format!("  {} {}", e.id, e.entry.title)).collect();
+            let list = list.join("\n");
+            Err(Failure::new(
+                exit::REFUSED,
+                format!("{what:?} names {n} entries; say more of the id:\n{list}"),
+            ))
+        }
+    }
+}
+
+/// The delivery in doubt that a person means by `ENTRY/GROUP` or `ENTRY/GROUP/GENERATION`.
+async fn doubtful(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failure> {
+    let usage = || {
+        Failure::new(
+            exit::USAGE,
+            format!("{what:?} names no delivery; it is written ENTRY/GROUP, as status shows it"),
+        )
+    };
+    // An entry may be named by its link, which has slashes of its own.
+    let (entry, group) = match what.rsplit_once('/').ok_or_else(usage)? {
+        (rest, generation) if generation.parse::<u32>().is_ok() => {
+            rest.rsplit_once('/').ok_or_else(usage)?
+        }
+        pair => pair,
+    };
+    let generation = what.rsplit('/').next().and_then(|g| g.parse::<u32>().ok());
+    let entry = one(ledger, entry).await?;
+    entry
+        .deliveries
+        .into_iter()
+        .filter(|view| view.group == group)
+        .filter(|view| generation.is_none_or(|g| g == view.id.generation))
+        .next_back()
+        .ok_or_else(|| {
+            let of = entry.id.short();
+            Failure::new(exit::NO_INPUT, format!("entry {of} has no delivery for {group:?}"))
+        })
+}
+
