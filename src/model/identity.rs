@@ -10,7 +10,14 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Entry;
+mod aliases;
+mod likeness;
+mod link;
+mod text;
+
+pub use aliases::aliases;
+pub use likeness::{differs_only_in_digits, same_post_evidence};
+pub use link::canonical_link;
 
 /// SHA-256 over a versioned, length-prefixed canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,20 +190,4 @@ pub struct Alias {
     pub kind: AliasKind,
     /// Over the canonical form; the kind and the recipe's version are part of it.
     pub fingerprint: Fingerprint,
-}
-
-/// Every alias of an entry, strongest first; at most one of each kind. Empty for an entry without
-/// guid, link, title and text, which therefore cannot be recognised and is dropped with a report.
-#[must_use]
-pub fn aliases(feed: &str, entry: &Entry) -> Vec<Alias> {
-    let _ = (feed, entry);
-    Vec::new()
-}
-
-/// The canonical form of a link: what stays the same when a site moves to https, adds a slash or a
-/// tracking parameter. `None` for anything that is not http or https. Never sent to anybody.
-#[must_use]
-pub fn canonical_link(link: &str) -> Option<String> {
-    let _ = link;
-    None
 }
