@@ -124,12 +124,18 @@ pub fn plan<M: Memory>(
         for weak in names.aliases.iter().filter(|a| !a.kind.is_strong()) {
             let Some(number) = memory.known_by(&weak.fingerprint)? else { continue };
             let look_alike = &memory.entry(number)?.0;
-            if !present.contains(&number)
-                && !differs_only_in_digits(&entries[at].title, &look_alike.title)
+            if present.contains(&number)
+                || differs_only_in_digits(&entries[at].title, &look_alike.title)
             {
-                alike[at] = Some(number);
-                break;
+                continue;
             }
+            // What has no strong alias can only be recognised by its weak ones.
+            if names.aliases.iter().any(|a| a.kind.is_strong()) {
+                alike[at] = Some(number);
+            } else {
+                known[at] = Some(number);
+            }
+            break;
         }
     }
 

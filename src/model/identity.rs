@@ -10,7 +10,14 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Entry;
+mod aliases;
+mod likeness;
+mod link;
+mod text;
+
+pub use aliases::aliases;
+pub use likeness::{differs_only_in_digits, same_post_evidence};
+pub use link::canonical_link;
 
 /// SHA-256 over a versioned, length-prefixed canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,44 +190,4 @@ pub struct Alias {
     pub kind: AliasKind,
     /// Over the canonical form; the kind and the recipe's version are part of it.
     pub fingerprint: Fingerprint,
-}
-
-/// Every alias of an entry, strongest first; at most one of each kind. Empty for an entry without
-/// guid, link, title and text, which therefore cannot be recognised and is dropped with a report.
-#[must_use]
-pub fn aliases(feed: &str, entry: &Entry) -> Vec<Alias> {
-    let _ = (feed, entry);
-    Vec::new()
-}
-
-/// The canonical form of a link: what stays the same when a site moves to https, adds a slash or a
-/// tracking parameter. `None` for anything that is not http or https. Never sent to anybody.
-#[must_use]
-pub fn canonical_link(link: &str) -> Option<String> {
-    let _ = link;
-    None
-}
-
-/// The fingerprint under which an entry with this guid, in this feed, is known.
-#[must_use]
-pub fn guid_fingerprint(feed: &str, guid: &str) -> Fingerprint {
-    Fingerprint::of("oncecast/guid/1", &[feed, guid])
-}
-
-/// The fingerprint under which an entry with this link is known; `None` where it is no link.
-#[must_use]
-pub fn link_fingerprint(link: &str) -> Option<Fingerprint> {
-    canonical_link(link).map(|link| Fingerprint::of("oncecast/link/1", &[&link]))
-}
-
-/// Whether two titles differ in digits only, as those of an issue and the next do.
-#[must_use]
-pub fn differs_only_in_digits(_a: &str, _b: &str) -> bool {
-    false
-}
-
-/// Whether two entries say enough of the same for one to be the other under a changed guid.
-#[must_use]
-pub fn same_post_evidence(_a: &Entry, _b: &Entry) -> bool {
-    false
 }

@@ -6,6 +6,7 @@ mod entry;
 mod feed;
 mod guarantee;
 pub mod identity;
+pub(crate) mod markup;
 mod message;
 mod outcome;
 mod time;

@@ -6,8 +6,8 @@ use crate::ledger::{
     DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
     Waiting, Work, caps, journal,
 };
-use crate::model::identity::{guid_fingerprint, link_fingerprint};
-use crate::model::{DeliveryId, EntryId, Status, Time};
+use crate::model::identity::aliases;
+use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -170,11 +170,15 @@ impl Batch<'_, '_> {
         if let Some((from, to)) = id_range(what) {
             numbers = self.tables.ids(from..=to, FOUND_MAX)?;
         }
-        if let Some(link) = link_fingerprint(what) {
-            numbers.extend(self.tables.known_by(&link)?);
+        let as_link = Entry { link: Some(what.to_owned()), ..Entry::default() };
+        for alias in aliases("", &as_link) {
+            numbers.extend(self.tables.known_by(&alias.fingerprint)?);
         }
+        let as_guid = Entry { guid: Some(what.to_owned()), ..Entry::default() };
         for (feed, _) in self.tables.feeds::<FeedRow>()? {
-            numbers.extend(self.tables.known_by(&guid_fingerprint(&feed, what))?);
+            for alias in aliases(&feed, &as_guid) {
+                numbers.extend(self.tables.known_by(&alias.fingerprint)?);
+            }
         }
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.dedup();

@@ -1,0 +1,160 @@
+//! The recipes by which an entry is recognised, each under a name with a version.
+//!
+//! They are part of the ledger's format: an alias once written must be found for ever, so a recipe
+//! here never changes. A better one is written beside it under the next version, and both are
+//! looked up.
+
+use super::likeness::{day_source, long_text};
+use super::link::{canonical_link, is_home};
+use super::text::normal_form;
+use super::{Alias, AliasKind, Fingerprint};
+use crate::model::Entry;
+
+/// Every alias of an entry, strongest first; at most one of each kind. Empty for an entry without
+/// guid, link, title and text, which therefore cannot be recognised and is dropped with a report.
+///
+/// - *Guid*: feed and guid. A web address is taken in its [canonical form](canonical_link), so that
+///   a move to https is no new post; any other guid verbatim, but trimmed.
+/// - *Link*: the canonical link, whatever feed it came in. A front page (no path, query or
+///   fragment) is the link of no post in particular and gives no alias, even to an entry
+///   without a guid: all such entries of a feed would be one, and the later ones lost.
+/// - *Title and date*: feed, normal form of the title, and the UTC day on which it was
+///   published, or else changed. Needs all three.
+/// - *Text*: the normal form of the content, or else of the summary, of 200 characters or more,
+///   whatever feed it came in.
+///
+/// An entry that none of these fits, such as a bare line without guid, link or date, is recognised
+/// within its feed by title and text together, as a text alias.
+#[must_use]
+pub fn aliases(feed: &str, entry: &Entry) -> Vec<Alias> {
+    let mut aliases = Vec::with_capacity(4);
+    let mut add = |kind, recipe, parts: &[&str]| {
+        aliases.push(Alias { kind, fingerprint: Fingerprint::of(recipe, parts) });
+    };
+    if let Some(guid) = entry.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
+        let canonical = canonical_link(guid);
+        let form = canonical.as_deref().unwrap_or(guid);
+        add(AliasKind::Guid, "oncecast/guid/1", &[feed, form]);
+    }
+    if let Some(link) = entry.link.as_deref().and_then(canonical_link).filter(|l| !is_home(l)) {
+        add(AliasKind::Link, "oncecast/link/1", &[&link]);
+    }
+    let title = normal_form(&entry.title);
+    if let Some(date) = day_source(entry).filter(|_| !title.is_empty()) {
+        let day = date.to_timestamp().strftime("%Y-%m-%d").to_string();
+        add(AliasKind::TitleDate, "oncecast/title-date/1", &[feed, &title, &day]);
+    }
+    if let Some(text) = long_text(entry) {
+        add(AliasKind::Text, "oncecast/text/1", &[&text]);
+    }
+    if aliases.is_empty() {
+        let body = if entry.content.is_empty() { &entry.summary } else { &entry.content };
+        let body = normal_form(body);
+        if !title.is_empty() || !body.is_empty() {
+            let fingerprint = Fingerprint::of("oncecast/bare/1", &[feed, &title, &body]);
+            aliases.push(Alias { kind: AliasKind::Text, fingerprint });
+        }
+    }
+    aliases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Time;
+
+    fn entry() -> Entry {
+        Entry {
+            guid: Some("http://www.example.org/?p=7".to_owned()),
+            link: Some("http://www.example.org/hello/?utm_source=rss".to_owned()),
+            title: "Hello, World".to_owned(),
+            content: format!("<p>{}</p>", "A text long enough to be told apart. ".repeat(6)),
+            published: Some(Time::from_millis(1_767_323_045_000)),
+            ..Entry::default()
+        }
+    }
+
+    fn hex(feed: &str, entry: &Entry) -> Vec<(AliasKind, String)> {
+        let aliases = aliases(feed, entry);
+        aliases.into_iter().map(|a| (a.kind, format!("{:?}", a.fingerprint))).collect()
+    }
+
+    /// These must never change: a ledger written by an older oncecast is full of them.
+    const VECTORS: [(AliasKind, &str); 4] = [
+        (AliasKind::Guid, "f74f6917a96b32beee47595b8121522649b53f382ab7d3bd232605db92335b2e"),
+        (AliasKind::Link, "c31f77574d8453e683d2cfbb4a991b63d2ddc25a260ff19cd3c516320cb5a7f8"),
+        (AliasKind::TitleDate, "f07e1c8101b6b6abdbc7821b0d48397ff61f70cc5ef12346b1f5fc4af62ac39d"),
+        (AliasKind::Text, "2a2849b2c5bdf6a523e770343e32184f83c44ca098ed17a33344c3c2997f2a64"),
+    ];
+    const BARE_VECTOR: &str = "3a6217466a360f2fc47f4ea2ccd8ec329cfd74723acf31321edf1bf41fb2fdce";
+    const OPAQUE_GUID_VECTOR: &str =
+        "1d721e9192a55aa41b518867ac392d44d74c856f295c6fd88595a775b136bd43";
+
+    #[test]
+    fn a_newer_oncecast_recognises_every_post_of_an_older_ledger() {
+        let vectors: Vec<_> = VECTORS.map(|(kind, hex)| (kind, hex.to_owned())).into();
+        assert_eq!(hex("blog", &entry()), vectors);
+        let bare = Entry { title: "Only a line".to_owned(), ..Entry::default() };
+        assert_eq!(hex("blog", &bare), [(AliasKind::Text, BARE_VECTOR.to_owned())]);
+        let opaque = Entry { guid: Some(" urn:x:A1 ".to_owned()), ..Entry::default() };
+        assert_eq!(hex("blog", &opaque), [(AliasKind::Guid, OPAQUE_GUID_VECTOR.to_owned())]);
+    }
+
+    #[test]
+    fn b3_b4_the_move_of_a_site_to_https_sends_nothing_again() {
+        let secure = Entry {
+            guid: Some("https://example.org/?p=7".to_owned()),
+            link: Some("https://example.org/hello".to_owned()),
+            ..entry()
+        };
+        assert_eq!(aliases("blog", &secure), aliases("blog", &entry()));
+    }
+
+    #[test]
+    fn a_guid_is_known_in_its_own_feed_and_a_link_in_all() {
+        let (here, there) = (aliases("blog", &entry()), aliases("other", &entry()));
+        let same: Vec<_> = here.iter().zip(&there).map(|(a, b)| a == b).collect();
+        assert_eq!(same, [false, true, false, true]);
+    }
+
+    #[test]
+    fn posts_that_all_link_to_the_front_page_are_not_one_post() {
+        let post = |title: &str| Entry {
+            link: Some("https://example.org/".to_owned()),
+            title: title.to_owned(),
+            ..Entry::default()
+        };
+        let (one, two) = (aliases("blog", &post("one")), aliases("blog", &post("two")));
+        assert_eq!(one.len(), 1);
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn an_edit_of_title_and_text_leaves_the_strong_aliases_as_they_are() {
+        let edited = Entry {
+            title: "Hello again".to_owned(),
+            content: "gone".to_owned(),
+            published: None,
+            ..entry()
+        };
+        assert_eq!(aliases("blog", &edited), aliases("blog", &entry())[..2]);
+    }
+
+    #[test]
+    fn nothing_recognises_an_empty_entry() {
+        assert!(aliases("blog", &Entry::default()).is_empty());
+        let blank =
+            Entry { guid: Some(" ".to_owned()), title: "...".to_owned(), ..Entry::default() };
+        assert!(aliases("blog", &blank).is_empty());
+    }
+
+    #[test]
+    fn aliases_of_every_entry_are_strongest_first_and_one_of_each_kind() {
+        let kinds: Vec<_> = aliases("blog", &entry()).iter().map(|alias| alias.kind).collect();
+        let mut sorted = kinds.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(kinds, sorted);
+        assert!(kinds[0].is_strong());
+    }
+}
