@@ -55,4 +55,5 @@ pub mod config;
 pub mod flow;
 pub mod ledger;
 pub mod model;
+pub mod post;
 pub mod wire;

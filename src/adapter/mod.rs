@@ -3,6 +3,12 @@
 //!
 //! One file a platform, in one order: limits, prepare, compose, request, authorise, judge, ask.
 
+mod bluesky;
+mod mastodon;
+mod matrix;
+pub mod registry;
+mod webhook;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,6 +19,7 @@ use crate::config::Group;
 use crate::model::{
     Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Request, Response, Time,
 };
+use crate::post::{DEFAULT_TEMPLATE, Limit, Template, fit, length};
 
 /// The most harmless calls one preparation or one question may take.
 pub const PREFLIGHTS_MAX: usize = 8;
@@ -173,4 +180,27 @@ pub enum Ask {
     Call(Call),
     /// What the answers show.
     Answer(Found),
+}
+
+/// The template of a group, or the house's own.
+fn template_of(group: &Group) -> Result<Template, Unfit> {
+    Template::new(group.template.as_deref().unwrap_or(DEFAULT_TEMPLATE))
+        .map_err(|e| Unfit(format!("the template of group {}: {e}", group.name)))
+}
+
+/// A text as a post, shortened to the platform's limit.
+fn fitted(text: &str, limit: &Limit, piece: &Piece<'_>) -> Result<Post, Unfit> {
+    let said = fit(text, limit).ok_or_else(|| {
+        let (most, bytes) = (limit.graphemes, limit.bytes);
+        Unfit(format!("its links alone are longer than {most} characters or {bytes} bytes"))
+    })?;
+    if said.is_empty() {
+        return Err(Unfit("it has neither title, text nor link".to_owned()));
+    }
+    Ok(Post {
+        length: length(&said, limit),
+        limit: limit.graphemes,
+        language: piece.entry.language.clone().or_else(|| piece.group.language.clone()),
+        text: said,
+    })
 }

@@ -1,0 +1,87 @@
+//! `run`: the daemon, and the signals that it obeys.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::daemon::{House, Running};
+use crate::post;
+
+use super::{Failure, Outcome, exit, whole};
+
+/// Loads a config for sending: with its secrets, and with templates that work.
+pub(super) fn load(path: &Path) -> Result<Config, Failure> {
+    let config = whole(path)?;
+    for group in &config.groups {
+        if let Some(template) = &group.template
+            && let Err(error) = post::check_template(template)
+        {
+            return Err(Failure::new(
+                exit::CONFIG,
+                format!(
+                    "failed to use {}: the template of group {:?}: {error}",
+                    path.display(),
+                    group.name
+                ),
+            ));
+        }
+    }
+    Ok(config)
+}
+
+pub(super) async fn run(path: &Path) -> Outcome {
+    let config = load(path)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let again = path.to_owned();
+    let reload = Box::new(move || load(&again));
+    let house = House::open(config, Arc::new(SystemClock), reload).await?;
+    if let Ok(started) = house.started() {
+        tracing::info!(
+            config = %path.display(),
+            listen = %started.listen,
+            control = %started.control.display(),
+            "oncecast {}",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+    let (tell, told) = House::channel();
+    let signals = tokio::spawn(obey(tell.clone()));
+    let ended = house.run(tell, told).await;
+    signals.abort();
+    ended.map(|()| exit::OK)
+}
+
+/// SIGHUP reloads, SIGTERM and SIGINT end, and a second of these ends at once: the ledger then says
+/// what was under way.
+async fn obey(tell: tokio::sync::mpsc::Sender<Running>) {
+    let hear = |kind| signal(kind).map_err(|e| tracing::error!(error = %e, "cannot hear signals"));
+    let (Ok(mut hup), Ok(mut term), Ok(mut int)) = (
+        hear(SignalKind::hangup()),
+        hear(SignalKind::terminate()),
+        hear(SignalKind::interrupt()),
+    ) else {
+        return;
+    };
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            _ = hup.recv() => {
+                tell.send(Running::Reload(None)).await.ok();
+                continue;
+            }
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        if ending {
+            tracing::warn!("ending at once; what was being sent is in doubt");
+            std::process::exit(130);
+        }
+        ending = true;
+        tell.send(Running::End).await.ok();
+    }
+}

@@ -1,0 +1,256 @@
+//! The daemon: opened once, reloaded in place, and ended after what is under way.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::command::verb::{Answer, Verb, WAITING_MAX, perform};
+use crate::command::{Failure, exit};
+use crate::config::Config;
+use crate::flow::{Bell, Parts, Pulse};
+use crate::ledger::Ledger;
+use crate::ledger::embedded::Embedded;
+use crate::serve::control::{Answers, Control};
+use crate::serve::{self, Shared};
+use crate::wire::Wire;
+
+use super::{Workers, setup_of, systemd};
+
+/// What a publish call may take beyond its own timeout: to settle, and to end.
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// How a config is read again, and by which rules.
+pub type Reload = Box<dyn Fn() -> Result<Config, Failure> + Send + Sync>;
+
+/// An open house.
+pub struct House {
+    config: Config,
+    parts: Parts,
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    control: Control,
+    reload: Reload,
+}
+
+/// Where an open house answers.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Health, status and metrics.
+    pub listen: std::net::SocketAddr,
+    /// The control socket.
+    pub control: PathBuf,
+}
+
+/// What the outside tells a running house.
+#[derive(Debug)]
+pub enum Running {
+    /// Read the config again, and say what came of it where somebody asked.
+    Reload(Option<oneshot::Sender<Result<String, Failure>>>),
+    /// Finish what is under way and end.
+    End,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("config", &self.config.file).finish_non_exhaustive()
+    }
+}
+
+impl House {
+    /// Opens everything that can fail, before anything is sent: ledger, network, sockets.
+    ///
+    /// # Errors
+    /// What could not be opened, with its exit code.
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        reload: Reload,
+    ) -> Result<Self, Failure> {
+        let ledger: Arc<dyn Ledger> =
+            Embedded::open(&config.ledger.path, Arc::clone(&clock)).await?;
+        ledger.configure(setup_of(&config)).await?;
+        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+        let listen = config.serve.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|e| {
+            let what = format!("failed to listen on {listen} (serve.listen): {e}");
+            Failure::new(exit::UNAVAILABLE, what)
+        })?;
+        let control = Control::bind(&config.serve.control).await.map_err(|e| {
+            let path = config.serve.control.display();
+            let code =
+                if e.kind() == io::ErrorKind::AddrInUse { exit::LATER } else { exit::UNAVAILABLE };
+            Failure::new(code, format!("failed to open the control socket {path}: {e}"))
+        })?;
+        let parts =
+            Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
+        let shared = Arc::new(Shared::new(&config, &parts));
+        Ok(Self { config, parts, shared, listener, control, reload })
+    }
+
+    /// Where it answers.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub fn started(&self) -> io::Result<Started> {
+        let control = self.config.serve.control.clone();
+        Ok(Started { listen: self.listener.local_addr()?, control })
+    }
+
+    /// The way to tell it something, and what it must be given to hear it.
+    #[must_use]
+    pub fn channel() -> (mpsc::Sender<Running>, mpsc::Receiver<Running>) {
+        mpsc::channel(8)
+    }
+
+    /// Runs until it is told to end, and comes back when nothing is under way.
+    ///
+    /// # Errors
+    /// Where something did not end in time; what it was doing stays in doubt.
+    pub async fn run(
+        self,
+        tell: mpsc::Sender<Running>,
+        mut told: mpsc::Receiver<Running>,
+    ) -> Result<(), Failure> {
+        let Self { mut config, parts, shared, listener, control, reload } = self;
+        let stop = CancellationToken::new();
+        let http = tokio::spawn(serve::run(listener, Arc::clone(&shared), stop.clone()));
+        let desk = Arc::new(Desk {
+            parts: parts.clone(),
+            shared: Arc::clone(&shared),
+            tell,
+            one_at_a_time: Mutex::new(()),
+        });
+        let talks = tokio::spawn(control.serve(desk, stop.clone()));
+        let watchdog =
+            tokio::spawn(systemd::watchdog(Arc::clone(&parts.pulse), stop.clone()));
+        let mut workers = Workers::start(&config, &parts);
+        shared.set_ready(true);
+        systemd::ready(&summary(&config));
+        tracing::info!(feeds = config.feeds.len(), groups = config.groups.len(), "ready");
+        loop {
+            match told.recv().await {
+                Some(Running::Reload(answer)) => {
+                    systemd::reloading();
+                    let result = match reload() {
+                        Ok(new) => {
+                            let patience = patience(&config);
+                            let done = swap(&mut config, new, &mut workers, &parts, patience).await;
+                            shared.set_config(&config);
+                            done
+                        }
+                        Err(error) => Err(error),
+                    };
+                    match &result {
+                        Ok(words) => tracing::info!("{words}"),
+                        Err(error) => {
+                            tracing::error!(%error, "the config is not taken; the old one stays");
+                        }
+                    }
+                    systemd::ready(&summary(&config));
+                    if let Some(answer) = answer {
+                        // Whoever asked may have gone.
+                        answer.send(result).ok();
+                    }
+                }
+                Some(Running::End) | None => break,
+            }
+        }
+        systemd::stopping();
+        shared.set_stopping();
+        tracing::info!("ending: what is under way is finished");
+        parts.pulse.end();
+        let left = workers.end(patience(&config)).await;
+        stop.cancel();
+        for task in [http, talks, watchdog] {
+            task.await.ok();
+        }
+        parts.ledger.close().await?;
+        left.map_err(|n| {
+            let words = format!("{n} loops did not end in time; what they were sending is in doubt");
+            Failure::new(exit::FAILED, words)
+        })
+    }
+}
+
+/// Exchanges the config of a running house: the old loops finish first.
+async fn swap(
+    config: &mut Config,
+    new: Config,
+    workers: &mut Workers,
+    parts: &Parts,
+    patience: Duration,
+) -> Result<String, Failure> {
+    for (name, same) in [
+        ("ledger.path", config.ledger == new.ledger),
+        ("serve.listen", config.serve.listen == new.serve.listen),
+        ("serve.control", config.serve.control == new.serve.control),
+    ] {
+        if !same {
+            let words = format!("{name} has changed, and that wants a restart");
+            return Err(Failure::new(exit::CONFIG, words));
+        }
+    }
+    workers.end(patience).await.map_err(|n| {
+        Failure::new(exit::LATER, format!("{n} loops did not end in time; try again"))
+    })?;
+    let taken = parts.ledger.configure(setup_of(&new)).await;
+    if taken.is_ok() {
+        *config = new;
+    }
+    *workers = Workers::start(config, parts);
+    taken?;
+    let (feeds, groups) = (config.feeds.len(), config.groups.len());
+    Ok(format!("the config is taken: {feeds} feeds, {groups} groups"))
+}
+
+/// The longest that a publish call under way may take.
+fn patience(config: &Config) -> Duration {
+    let longest = config.integrations.iter().map(|i| i.timeout).max();
+    longest.unwrap_or_default() + DRAIN_GRACE
+}
+
+fn summary(config: &Config) -> String {
+    format!("{} feeds, {} groups", config.feeds.len(), config.groups.len())
+}
+
+/// Answers what comes through the control socket.
+struct Desk {
+    parts: Parts,
+    shared: Arc<Shared>,
+    tell: mpsc::Sender<Running>,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Answers for Desk {
+    type Verb = Verb;
+    type Answer = Result<Answer, Failure>;
+
+    async fn answer(&self, verb: Verb, who: String) -> Result<Answer, Failure> {
+        let _turn = self.one_at_a_time.lock().await;
+        match verb {
+            Verb::Status => {
+                let overview = self.parts.ledger.overview().await;
+                let waiting = self.parts.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
+                Ok(self.shared.status(&overview, &waiting))
+            }
+            Verb::Reload => {
+                let (answer, answered) = oneshot::channel();
+                let gone = || Failure::new(exit::UNAVAILABLE, "the daemon is ending");
+                self.tell.send(Running::Reload(Some(answer))).await.map_err(|_| gone())?;
+                let words = answered.await.map_err(|_| gone())??;
+                Ok(Answer::Done { words })
+            }
+            verb => {
+                let answer = perform(self.parts.ledger.as_ref(), verb, &who).await;
+                self.parts.bell.ring();
+                answer
+            }
+        }
+    }
+}

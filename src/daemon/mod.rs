@@ -1,0 +1,39 @@
+//! Builds the parts of the house, runs them, and lets them finish.
+
+mod house;
+pub mod systemd;
+mod workers;
+
+use crate::config::Config;
+use crate::ledger::{Audience, Lane, Policy, Setup};
+
+pub use house::{House, Running, Started};
+pub use workers::{Workers, lane_of};
+
+/// The part of a config that the ledger enforces.
+#[must_use]
+pub fn setup_of(config: &Config) -> Setup {
+    let guard = &config.guard;
+    Setup {
+        policy: Policy {
+            settle: guard.settle,
+            burst: guard.burst,
+            share: guard.share,
+            max_age: guard.max_age,
+        },
+        lanes: config
+            .integrations
+            .iter()
+            .map(|i| Lane { name: i.name.clone(), caps: i.caps, doubt_after: i.doubt_after })
+            .collect(),
+        groups: config
+            .groups
+            .iter()
+            .map(|g| Audience {
+                name: g.name.clone(),
+                lane: g.integration.clone(),
+                feeds: g.feeds.clone(),
+            })
+            .collect(),
+    }
+}

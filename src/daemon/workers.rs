@@ -1,0 +1,64 @@
+//! The loops of one config: one for each feed, one for each lane. They start together, and they end
+//! together, each after what it is doing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapter::registry;
+use crate::config::{Config, Integration};
+use crate::flow::deliver::Lane;
+use crate::flow::{Parts, Sessions, dispatch, poll};
+
+/// How many feeds are fetched at once.
+const FETCHES_MAX: usize = 32;
+
+/// Running loops.
+#[derive(Debug)]
+pub struct Workers {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Workers {
+    /// Starts the loops of a config.
+    #[must_use]
+    pub fn start(config: &Config, parts: &Parts) -> Self {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
+        for (number, feed) in config.feeds.iter().enumerate() {
+            // A thousand feeds do not all knock in the first second.
+            let delay = poll::START_SPREAD.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
+            let delay = delay.min(feed.every / 2);
+            let poller = poll::Poller::new(feed.clone(), parts.clone(), Arc::clone(&fetches));
+            tasks.spawn(poller.work(delay, stop.clone()));
+        }
+        for integration in &config.integrations {
+            let lane = lane_of(config, integration, parts);
+            tasks.spawn(dispatch::work(lane, stop.clone()));
+        }
+        tasks.close();
+        Self { stop, tasks }
+    }
+
+    /// Lets every loop finish what it is doing, and comes back when all have.
+    ///
+    /// # Errors
+    /// How many have not within `patience`; they go on.
+    pub async fn end(&self, patience: Duration) -> Result<(), usize> {
+        self.stop.cancel();
+        tokio::time::timeout(patience, self.tasks.wait()).await.map_err(|_| self.tasks.len())
+    }
+}
+
+/// One lane of a config.
+#[must_use]
+pub fn lane_of(config: &Config, integration: &Integration, parts: &Parts) -> Lane {
+    let adapter = registry::build(integration);
+    let sessions = Sessions::beside(&config.ledger.path);
+    Lane::new(integration, &config.groups, adapter, sessions, parts.clone())
+}
