@@ -309,6 +309,6 @@ impl Lane {
 }
 
 /// What a session belongs to: one account at one place.
-fn login_of(integration: &Integration) -> String {
+pub(crate) fn login_of(integration: &Integration) -> String {
     format!("{} {} {:?}", integration.platform.kind(), integration.url, integration.platform)
 }

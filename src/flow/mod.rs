@@ -5,6 +5,7 @@ pub mod deliver;
 pub mod dispatch;
 pub mod doubt;
 mod pace;
+pub mod poll;
 
 mod pulse;
 mod sessions;

@@ -1,0 +1,164 @@
+//! `check` and `status`: what is ready to go, and how things stand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapter::{PREFLIGHTS_MAX, Prepare, registry};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Group, Integration};
+use crate::flow::Sessions;
+use crate::serve::Shared;
+use crate::wire::{Endpoint, Wire};
+
+use super::verb::{Answer, Verb, WAITING_MAX};
+use super::{Failure, Outcome, client, exit, print, run};
+
+/// 2026-01-01: a clock that says less has not been set.
+const CLOCK_MIN_MS: u64 = 1_767_225_600_000;
+
+/// One thing that was looked at.
+struct Finding {
+    what: String,
+    fault: Option<String>,
+}
+
+pub(super) async fn check(place: Result<PathBuf, Failure>, json: bool) -> Outcome {
+    let path = place?;
+    let config = run::load(&path)?;
+    let mut findings = vec![Finding { what: format!("config {}", path.display()), fault: None }];
+    let now = SystemClock.now();
+    findings.push(Finding {
+        what: format!("clock says {now}"),
+        fault: (now.as_millis() < CLOCK_MIN_MS)
+            .then(|| "the clock has not been set: caps and dates would be wrong".to_owned()),
+    });
+    findings.push(ledger(&config).await);
+    let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+    for integration in &config.integrations {
+        for group in config.groups.iter().filter(|g| g.integration == integration.name) {
+            findings.push(Finding {
+                what: format!("group {} through {}", group.name, integration.name),
+                fault: credentials(&config, integration, group, &wire).await.err(),
+            });
+        }
+    }
+    let faults = findings.iter().filter(|f| f.fault.is_some()).count();
+    if json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|f| json!({ "what": f.what, "ok": f.fault.is_none(), "fault": f.fault }))
+            .collect();
+        print::json(&json!({
+            "schema_version": 1,
+            "ok": faults == 0,
+            "warnings": config.warnings,
+            "findings": list,
+        }));
+    } else {
+        for Finding { what, fault } in &findings {
+            match fault {
+                None => print::out(&format!("ok    {what}\n")),
+                Some(fault) => print::out(&format!("FAIL  {what}\n      {fault}\n")),
+            }
+        }
+        for warning in &config.warnings {
+            print::out(&format!("note  {warning}\n"));
+        }
+    }
+    Ok(if faults == 0 { exit::OK } else { exit::FAILED })
+}
+
+/// Whether the ledger can be used; a daemon that has it open is asked.
+async fn ledger(config: &Config) -> Finding {
+    let path = config.ledger.path.display();
+    let found = |fault| Finding { what: format!("ledger {path}"), fault };
+    match client::ask_daemon(config, &Verb::Status).await {
+        Ok(Some(Answer::Status { healthy, .. })) => {
+            let fault = (!healthy).then(|| "the daemon is not healthy: oncecast status".to_owned());
+            return Finding { what: format!("ledger {path}, in use by the daemon"), fault };
+        }
+        Err(error) => return found(Some(error.to_string())),
+        _ => {}
+    }
+    if !config.ledger.path.exists() {
+        return Finding { what: format!("ledger {path} will be made at the first start"), fault: None };
+    }
+    match client::open(config).await {
+        Ok(ledger) => {
+            let overview = ledger.overview().await;
+            ledger.close().await.ok();
+            found(match overview {
+                Ok(overview) => match overview.trust {
+                    crate::ledger::Trust::Sends => None,
+                    crate::ledger::Trust::Observes { why, mend } => {
+                        Some(format!("{why}; to mend it: {mend}"))
+                    }
+                },
+                Err(error) => Some(error.to_string()),
+            })
+        }
+        Err(error) => found(Some(error.to_string())),
+    }
+}
+
+/// Logs in as a delivery would, and posts nothing. What was learnt is not kept: a running daemon has
+/// a session of its own.
+async fn credentials(
+    config: &Config,
+    integration: &Integration,
+    group: &Group,
+    wire: &Arc<Wire>,
+) -> Result<(), String> {
+    let adapter = registry::build(integration);
+    let endpoint = Endpoint { base: integration.url.clone(), timeout: integration.timeout };
+    let login = crate::flow::deliver::login_of(integration);
+    let known = Sessions::beside(&config.ledger.path).load(&integration.name, &login);
+    let mut answers = Vec::new();
+    for _ in 0..=PREFLIGHTS_MAX {
+        match adapter.prepare(&known, group, &answers, SystemClock.now()) {
+            Prepare::Ready(_) => return Ok(()),
+            Prepare::Denied(why) | Prepare::Later { reason: why, .. } => return Err(why),
+            Prepare::Call(call) => match wire.call(&call, &endpoint).await {
+                Ok(answer) => answers.push(answer),
+                Err(trouble) => return Err(trouble.to_string()),
+            },
+        }
+    }
+    Err(format!("its preparation took more than {PREFLIGHTS_MAX} calls"))
+}
+
+/// `status`: 0 where all is well, 1 where something needs a person.
+pub(super) async fn status(config: &Config, json: bool) -> Outcome {
+    let answer = match client::ask_daemon(config, &Verb::Status).await? {
+        Some(answer) => answer,
+        None => {
+            if !config.ledger.path.exists() {
+                return Err(Failure::new(
+                    exit::UNAVAILABLE,
+                    format!(
+                        "no daemon answers at {} and there is no ledger at {}: oncecast run",
+                        config.serve.control.display(),
+                        config.ledger.path.display()
+                    ),
+                ));
+            }
+            let ledger = client::open(config).await?;
+            let overview = ledger.overview().await;
+            let waiting = ledger.waiting(WAITING_MAX).await.unwrap_or_default();
+            ledger.close().await?;
+            print::note("note: no daemon runs; this is what the ledger says\n");
+            Shared::offline(config, Arc::new(SystemClock), ledger).status(&overview, &waiting)
+        }
+    };
+    let Answer::Status { status, text, healthy } = answer else {
+        return Err(Failure::new(exit::UNAVAILABLE, "the daemon answered something else"));
+    };
+    if json {
+        print::json(&status);
+    } else {
+        print::out(&text);
+    }
+    Ok(if healthy { exit::OK } else { exit::FAILED })
+}

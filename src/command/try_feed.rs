@@ -1,0 +1,110 @@
+//! `try`: what a feed would post, without a config and without sending anything.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use url::Url;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::FeedSource;
+use crate::feed::fetch::{self, Fetched};
+use crate::feed::parse::{Document, NotAFeed};
+use crate::flow::poll;
+use crate::model::identity::aliases;
+use crate::model::{EntryId, FeedState};
+use crate::post::{DEFAULT_TEMPLATE, Template, words_of};
+use crate::wire::Wire;
+
+use super::{Failure, Outcome, exit, print};
+
+/// What this command calls the feed, where a config would name it.
+const NAME: &str = "try";
+
+pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
+    let place = source_of(source)?;
+    let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+    let now = SystemClock.now();
+    let fetched = fetch::fetch(wire.as_ref(), &place, &FeedState::default(), now)
+        .await
+        .map_err(|e| Failure::new(exit::NO_INPUT, format!("failed to read {source}: {e}")))?;
+    let document = read(fetched)
+        .await
+        .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
+    let template = Template::new(DEFAULT_TEMPLATE)
+        .map_err(|e| Failure::new(exit::FAILED, e.to_string()))?;
+    let mut entries = Vec::new();
+    for entry in &document.entries {
+        let names = aliases(NAME, entry);
+        let post = template.say(&words_of(entry)).unwrap_or_default();
+        if json {
+            entries.push(json!({
+                "id": entry.guid,
+                "link": entry.link,
+                "title": entry.title,
+                "date": entry.published.map(|t| t.to_string()),
+                "author": entry.author,
+                "categories": entry.categories,
+                "aliases": names.iter().map(|a| a.kind.word()).collect::<Vec<_>>(),
+                "post": post,
+            }));
+            continue;
+        }
+        let id = names.first().map_or_else(
+            || "----------".to_owned(),
+            |alias| EntryId::from_fingerprint(&alias.fingerprint).short(),
+        );
+        let date = entry.published.map_or_else(|| "no date".to_owned(), |t| t.to_string());
+        let by: Vec<&str> = names.iter().map(|a| a.kind.word()).collect();
+        let by = if by.is_empty() { "nothing".to_owned() } else { by.join(", ") };
+        print::out(&format!("{id}  {date}  known by {by}\n"));
+        for line in post.lines() {
+            print::out(&format!("    {line}\n"));
+        }
+    }
+    if json {
+        print::json(&json!({
+            "schema_version": 1,
+            "source": source,
+            "format": document.format.word(),
+            "encoding": document.encoding,
+            "title": document.title,
+            "complete": document.complete,
+            "problems": document.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "entries": entries,
+        }));
+        return Ok(exit::OK);
+    }
+    print::out(&format!(
+        "\n{} in {}, {} entries, oldest first; nothing was sent\n",
+        document.format.word(),
+        document.encoding,
+        document.entries.len()
+    ));
+    if !document.complete {
+        print::out("the document breaks off: only whole entries are shown\n");
+    }
+    for problem in document.problems.iter().take(20) {
+        print::out(&format!("- {problem}\n"));
+    }
+    Ok(exit::OK)
+}
+
+/// An address or a path, as a person writes it.
+pub(super) fn source_of(source: &str) -> Result<FeedSource, Failure> {
+    match Url::parse(source) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(FeedSource::Http(url)),
+        Ok(url) if source.contains("://") => Err(Failure::new(
+            exit::USAGE,
+            format!("failed to use {source}: {}: is neither http, https nor a file", url.scheme()),
+        )),
+        _ => Ok(FeedSource::File(PathBuf::from(source))),
+    }
+}
+
+/// The document of a poll that had nothing to compare with.
+pub(super) async fn read(fetched: Fetched) -> Result<Document, NotAFeed> {
+    match fetched {
+        Fetched::Body(body) => poll::document_of(*body).await,
+        Fetched::Unchanged(_) => Err(NotAFeed::Empty),
+    }
+}

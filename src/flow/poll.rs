@@ -1,0 +1,204 @@
+//! One loop a feed: wait, fetch, parse, and let the ledger decide what is new.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Feed;
+use crate::feed::fetch::{self, Body, Fetched};
+use crate::feed::parse::{self, Document, Hints, NotAFeed};
+use crate::feed::schedule;
+use crate::ledger::{Admitted, Intake, LedgerError, Sight};
+use crate::model::{FeedState, Time};
+
+use super::Parts;
+use super::deliver::LEDGER_REST;
+
+/// Feeds start this far apart.
+pub const START_SPREAD: Duration = Duration::from_millis(250);
+/// The longest that one poll may take: five redirects and an answer.
+const POLL_MAX: Duration = Duration::from_secs(6 * 60);
+/// A stored time further ahead than this comes from a clock that was wrong.
+const AHEAD_MAX: Duration = Duration::from_secs(8 * 86_400);
+
+/// The loop of one feed.
+#[derive(Debug)]
+pub struct Poller {
+    feed: Feed,
+    parts: Parts,
+    fetches: Arc<Semaphore>,
+}
+
+impl Poller {
+    /// A poller; `fetches` bounds how many fetch at once.
+    #[must_use]
+    pub const fn new(feed: Feed, parts: Parts, fetches: Arc<Semaphore>) -> Self {
+        Self { feed, parts, fetches }
+    }
+
+    /// Polls until it is told to stop; a poll under way is given up, since it says nothing to anybody.
+    pub async fn work(self, delay: Duration, stop: CancellationToken) {
+        let beat = self.parts.pulse.voice(format!("feed {}", self.feed.name));
+        let mut wait = delay;
+        loop {
+            beat.within(wait);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+            beat.within(POLL_MAX);
+            let turn = tokio::select! {
+                turn = self.turn() => turn,
+                () = stop.cancelled() => return,
+            };
+            wait = turn.unwrap_or_else(|error| {
+                tracing::error!(feed.name = %self.feed.name, %error,
+                    "the ledger cannot take a poll; trying again");
+                LEDGER_REST
+            });
+        }
+    }
+
+    /// One poll where it is time for one; comes back with how long to wait.
+    async fn turn(&self) -> Result<Duration, LedgerError> {
+        let (state, settles) = self.parts.ledger.feed(&self.feed.name).await?;
+        let now = self.parts.clock.now();
+        let state = state.unwrap_or_default();
+        let due = state.next_poll.since(now);
+        let due = if due > AHEAD_MAX { Duration::ZERO } else { due };
+        let due = settles.map_or(due, |settles| settles.min(due));
+        if !due.is_zero() {
+            return Ok(due.min(self.feed.every.max(Duration::from_secs(60))));
+        }
+        self.poll(state, now).await
+    }
+
+    async fn poll(&self, mut state: FeedState, now: Time) -> Result<Duration, LedgerError> {
+        let fetched = {
+            // Closed only when the house is being left.
+            let _place = self.fetches.acquire().await;
+            fetch::fetch(self.parts.wire.as_ref(), &self.feed.source, &state, now).await
+        };
+        let sight = match fetched {
+            Ok(Fetched::Unchanged(validators)) => {
+                validators.keep(&mut state, now);
+                well(&mut state, now);
+                Sight::Unchanged
+            }
+            Ok(Fetched::Body(body)) => {
+                let validators = body.validators.clone();
+                match document_of(*body).await {
+                Ok(document) => {
+                    self.report(&document);
+                    // A document that is cut short must be asked for again, so its validators are
+                    // not kept.
+                    if document.complete {
+                        validators.keep(&mut state, now);
+                        state.entries = u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
+                        well(&mut state, now);
+                    } else {
+                        ill(&mut state, "the document breaks off".to_owned(), now);
+                    }
+                    state.last_change = Some(now);
+                    let complete = document.complete;
+                    Sight::Document { entries: document.entries, complete }
+                }
+                Err(error) => {
+                    ill(&mut state, error.to_string(), now);
+                    Sight::Nothing
+                }
+                }
+            }
+            Err(error) => {
+                ill(&mut state, error.to_string(), now);
+                state.next_poll = self.after_failure(&state, error.wait, now);
+                Sight::Nothing
+            }
+        };
+        if state.failures == 0 {
+            state.next_poll = schedule::after_success(self.feed.every, now, chance());
+        } else if state.next_poll <= now {
+            state.next_poll = self.after_failure(&state, None, now);
+        }
+        if let Some(error) = &state.last_error {
+            let (name, retry) = (&self.feed.name, state.next_poll);
+            tracing::warn!(feed.name = %name, failures = state.failures, %error, next = %retry,
+                "the poll brought nothing whole");
+        }
+        let next = state.next_poll;
+        let feed = self.feed.name.clone();
+        let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
+        self.tell(&admitted);
+        self.parts.bell.ring();
+        let next = next.since(self.parts.clock.now());
+        Ok(admitted.next_settle.map_or(next, |settle| settle.min(next)))
+    }
+
+    fn after_failure(&self, state: &FeedState, wait: Option<Duration>, now: Time) -> Time {
+        schedule::after_failure(self.feed.every, state.failures, wait, now, chance())
+    }
+
+    fn report(&self, document: &Document) {
+        if let Some(problem) = document.problems.first() {
+            tracing::debug!(feed.name = %self.feed.name, problems = document.problems.len(),
+                first = %problem, "the feed was repaired");
+        }
+    }
+
+    fn tell(&self, admitted: &Admitted) {
+        let name = &self.feed.name;
+        if admitted.baseline {
+            tracing::info!(feed.name = %name, entries = admitted.new,
+                "first sight of this feed: its entries are remembered, not sent");
+        } else if admitted.held > 0 {
+            tracing::error!(feed.name = %name, new = admitted.new, held = admitted.held,
+                "new entries are held for a person: oncecast status");
+        } else if admitted.new > 0 {
+            tracing::info!(feed.name = %name, new = admitted.new, "new entries");
+        }
+        if admitted.vanished > 0 {
+            tracing::warn!(feed.name = %name, entries = admitted.vanished,
+                "entries left the feed before they were sent, and are withdrawn");
+        }
+        if admitted.nameless > 0 {
+            tracing::warn!(feed.name = %name, entries = admitted.nameless,
+                "entries without guid, link, title and text are passed over");
+        }
+    }
+}
+
+/// Reads a body on a thread of its own: a large feed takes its time, and others wait for none.
+///
+/// # Errors
+/// Where it is no feed.
+pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
+    let read = tokio::task::spawn_blocking(move || {
+        let hints = Hints {
+            content_type: body.content_type.as_deref(),
+            base_url: body.url.as_ref(),
+        };
+        parse::parse(&body.bytes, &hints)
+    });
+    read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
+}
+
+fn well(state: &mut FeedState, now: Time) {
+    state.last_success = Some(now);
+    state.failures = 0;
+    state.failing_since = None;
+    state.last_error = None;
+}
+
+fn ill(state: &mut FeedState, error: String, now: Time) {
+    state.failures = state.failures.saturating_add(1);
+    state.failing_since = state.failing_since.or(Some(now));
+    state.last_error = Some(error);
+    // Set anew by whoever knows how long to rest.
+    state.next_poll = now;
+}
+
+fn chance() -> u64 {
+    fastrand::u64(..)
+}

@@ -1,0 +1,191 @@
+//! Whether all is well, and if not, why, in words with the way out. One pure function.
+
+use std::time::Duration;
+
+use crate::config::Feed;
+use crate::feed::schedule;
+use crate::ledger::{DeliveryView, LedgerError, Overview, Trust};
+use crate::model::{FeedState, Status, Time};
+
+/// What waits for a person longer than this makes the house unhealthy.
+const WAIT_MAX: Duration = Duration::from_secs(86_400);
+
+/// Whether all is well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Why not; empty where all is well.
+    pub reasons: Vec<String>,
+    /// What is worth a word and no reason to worry.
+    pub notes: Vec<String>,
+}
+
+impl Health {
+    /// Whether all is well.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Judges how things stand.
+#[must_use]
+pub fn judge(
+    overview: &Result<Overview, LedgerError>,
+    waiting: &[DeliveryView],
+    feeds: &[Feed],
+    stalled: &[(String, Duration)],
+    now: Time,
+) -> Health {
+    let mut health = Health::default();
+    for (name, over) in stalled {
+        let seconds = over.as_secs();
+        health.reasons.push(format!("{name} has not moved for {seconds} s beyond its word"));
+    }
+    let overview = match overview {
+        Ok(overview) => overview,
+        Err(error) => {
+            health.reasons.push(error.to_string());
+            return health;
+        }
+    };
+    if let Trust::Observes { why, mend } = &overview.trust {
+        health.reasons.push(format!("the ledger is not trusted: {why}; to mend it: {mend}"));
+    } else if let Some(why) = &overview.stopped {
+        health.reasons.push(format!("{why}; to go on: oncecast resume --all"));
+    }
+    for feed in feeds {
+        let never = FeedState::default();
+        let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
+        let state = state.map_or(&never, |(_, state)| state);
+        health.reasons.extend(schedule::unhealthy(&feed.name, feed.every, state, now));
+        match (&state.last_error, state.failing_since) {
+            (Some(error), Some(_)) => health.notes.push(format!("feed {}: {error}", feed.name)),
+            _ if state.last_success.is_none() => {
+                health.notes.push(format!("feed {} has not been read yet", feed.name));
+            }
+            _ => {}
+        }
+    }
+    for lane in &overview.lanes {
+        let name = &lane.name;
+        if let Some(why) = &lane.stopped {
+            health.reasons.push(format!("lane {name} has stopped: {why}; then: oncecast resume {name}"));
+        } else if let Some(why) = &lane.paused {
+            health.notes.push(format!("lane {name} is paused: {why}"));
+        } else if let Some(until) = lane.rests_until {
+            health.notes.push(format!("lane {name} rests until {until} after failures"));
+        }
+    }
+    for (since, what, way) in [
+        (overview.oldest_held, "held", "oncecast release or withdraw"),
+        (overview.oldest_doubt, "in doubt", "oncecast resolve"),
+    ] {
+        let Some(since) = since else { continue };
+        let words = format!("something is {what} since {since}: oncecast status, then {way}");
+        if now.since(since) > WAIT_MAX {
+            health.reasons.push(words);
+        } else {
+            health.notes.push(words);
+        }
+    }
+    let refused = waiting.iter().filter(|v| matches!(v.status, Status::Refused { .. })).count();
+    if refused > 0 {
+        health.notes.push(format!("{refused} deliveries were refused"));
+    }
+    health
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FeedSource;
+    use crate::ledger::LaneView;
+
+    const NOW: Time = Time::from_millis(1_767_323_045_000);
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn overview() -> Overview {
+        Overview {
+            ledger: "00".into(),
+            trust: Trust::Sends,
+            stopped: None,
+            entries: 0,
+            feeds: vec![(
+                "blog".into(),
+                FeedState { last_success: Some(NOW), ..FeedState::default() },
+            )],
+            lanes: vec![LaneView {
+                name: "fedi".into(),
+                paused: None,
+                stopped: None,
+                rests_until: None,
+                failures: 0,
+                claimed: [0; 3],
+                allowed: [3, 6, 20],
+            }],
+            groups: Vec::new(),
+            oldest_held: None,
+            oldest_doubt: None,
+            claims: 0,
+            journal: 0,
+            bytes: 0,
+        }
+    }
+
+    fn judged(change: impl FnOnce(&mut Overview)) -> Health {
+        let feeds = [Feed {
+            name: "blog".into(),
+            source: FeedSource::File("feed.xml".into()),
+            every: HOUR,
+        }];
+        let mut overview = overview();
+        change(&mut overview);
+        judge(&Ok(overview), &[], &feeds, &[], NOW)
+    }
+
+    #[test]
+    fn a_quiet_house_is_well() {
+        assert_eq!(judged(|_| {}), Health::default());
+    }
+
+    #[test]
+    fn silence_is_never_unseen() {
+        let reason = |change: fn(&mut Overview), word: &str| {
+            let health = judged(change);
+            assert_eq!(health.reasons.len(), 1, "{health:?}");
+            assert!(health.reasons[0].contains(word), "{health:?}");
+        };
+        reason(|o| o.lanes[0].stopped = Some("bad token".into()), "oncecast resume fedi");
+        reason(|o| o.stopped = Some("everything is stopped".into()), "resume --all");
+        reason(|o| o.oldest_held = Some(NOW.minus(HOUR * 25)), "release");
+        reason(|o| o.oldest_doubt = Some(NOW.minus(HOUR * 25)), "resolve");
+        reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog has failed");
+        reason(
+            |o| o.trust = Trust::Observes { why: "it is older".into(), mend: "mend it".into() },
+            "mend it",
+        );
+    }
+
+    #[test]
+    fn what_is_young_is_a_note() {
+        for health in [
+            judged(|o| o.oldest_held = Some(NOW.minus(HOUR * 23))),
+            judged(|o| o.oldest_doubt = Some(NOW.minus(HOUR))),
+            judged(|o| o.lanes[0].paused = Some("a holiday".into())),
+            judged(|o| {
+                o.feeds[0].1.failing_since = Some(NOW.minus(HOUR));
+                o.feeds[0].1.last_error = Some("404".into());
+            }),
+        ] {
+            assert!(health.is_healthy() && health.notes.len() == 1, "{health:?}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_that_fails_and_a_loop_that_hangs_are_told() {
+        let error = LedgerError::Unusable("the disk is full".into());
+        let stalled = [("lane fedi".to_owned(), HOUR)];
+        let health = judge(&Err(error), &[], &[], &stalled, NOW);
+        assert_eq!(health.reasons.len(), 2, "{health:?}");
+    }
+}

@@ -1,0 +1,274 @@
+//! What the house shows: health for machines, status for people, numbers for graphs. Read-only; what
+//! changes things goes through [`control`].
+
+pub mod control;
+mod health;
+mod metrics;
+mod status;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapter::{Known, registry};
+use crate::clock::Clock;
+use crate::command::verb::{Answer, WAITING_MAX};
+use crate::config::{Config, Feed};
+use crate::flow::{Parts, Pulse};
+use crate::ledger::{DeliveryView, Ledger, LedgerError, Overview};
+
+pub use health::{Health, judge};
+
+/// How long one answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// What is shown, and from what.
+#[derive(Debug)]
+pub struct Shared {
+    ledger: Arc<dyn Ledger>,
+    pulse: Arc<Pulse>,
+    clock: Arc<dyn Clock>,
+    config: RwLock<Facts>,
+    ready: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// What of a config is shown.
+#[derive(Debug, Clone, Default)]
+struct Facts {
+    feeds: Vec<Feed>,
+    /// Each lane's guarantee in words.
+    guarantees: BTreeMap<String, String>,
+    listen: Option<IpAddr>,
+    allow_remote: bool,
+}
+
+impl Facts {
+    fn of(config: &Config) -> Self {
+        let words = |i: &crate::config::Integration| {
+            registry::build(i).guarantee(&Known::default()).in_words()
+        };
+        Self {
+            feeds: config.feeds.clone(),
+            guarantees: config.integrations.iter().map(|i| (i.name.clone(), words(i))).collect(),
+            listen: Some(config.serve.listen.ip()),
+            allow_remote: config.serve.allow_remote,
+        }
+    }
+}
+
+impl Shared {
+    /// What a running house shows.
+    #[must_use]
+    pub fn new(config: &Config, parts: &Parts) -> Self {
+        let (ledger, pulse) = (Arc::clone(&parts.ledger), Arc::clone(&parts.pulse));
+        Self::with(config, ledger, pulse, Arc::clone(&parts.clock))
+    }
+
+    /// What a ledger shows while no daemon runs.
+    #[must_use]
+    pub fn offline(config: &Config, clock: Arc<dyn Clock>, ledger: Arc<dyn Ledger>) -> Self {
+        Self::with(config, ledger, Arc::default(), clock)
+    }
+
+    fn with(
+        config: &Config,
+        ledger: Arc<dyn Ledger>,
+        pulse: Arc<Pulse>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (ready, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { ledger, pulse, clock, config: RwLock::new(Facts::of(config)), ready, stopping }
+    }
+
+    /// Shows another config.
+    pub fn set_config(&self, config: &Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Facts::of(config);
+    }
+
+    /// Everything is open.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::SeqCst);
+    }
+
+    /// What is under way is being finished.
+    pub fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    fn facts(&self) -> Facts {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How things stand: as JSON, as text, and in one word.
+    #[must_use]
+    pub fn status(
+        &self,
+        overview: &Result<Overview, LedgerError>,
+        waiting: &[DeliveryView],
+    ) -> Answer {
+        let facts = self.facts();
+        let health = self.health(overview, waiting, &facts);
+        let now = self.clock.now();
+        Answer::Status {
+            status: status::value(overview, waiting, &facts, &health, now),
+            text: status::text(overview, waiting, &facts, &health, now),
+            healthy: health.is_healthy(),
+        }
+    }
+
+    fn health(
+        &self,
+        overview: &Result<Overview, LedgerError>,
+        waiting: &[DeliveryView],
+        facts: &Facts,
+    ) -> Health {
+        judge(overview, waiting, &facts.feeds, &self.pulse.stalled(), self.clock.now())
+    }
+
+    async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {
+        let overview = self.ledger.overview().await;
+        let waiting = self.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
+        (overview, waiting)
+    }
+}
+
+/// Answers until told to stop.
+pub async fn run(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+    let app = Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/healthz", get(healthz))
+        .route("/status", get(status_page))
+        .route("/metrics", get(metrics_page))
+        .fallback(nothing_here)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared);
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stop.cancelled().await;
+    });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "health cannot be served any more");
+    }
+}
+
+/// Lets in who names this host as it is, and nobody for longer than an answer takes. A page elsewhere
+/// that has its own name resolved to our address is turned away (DNS rebinding).
+async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    if !is_ours(host, &shared.facts()) {
+        let words = "this host goes by no such name; use its address or localhost\n";
+        return (StatusCode::MISDIRECTED_REQUEST, words).into_response();
+    }
+    match tokio::time::timeout(ANSWER_MAX, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer\n").into_response(),
+    }
+}
+
+fn is_ours(host: &str, facts: &Facts) -> bool {
+    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else { return false };
+    let Some(name) = uri.host() else { return false };
+    if name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    // An address cannot be rebound; which ones may come here is decided by where we listen.
+    match name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || facts.allow_remote || Some(ip) == facts.listen,
+        Err(_) => false,
+    }
+}
+
+async fn nothing_here() -> impl IntoResponse {
+    let words = "there are /livez /readyz /healthz /status /metrics\n";
+    (StatusCode::NOT_FOUND, words)
+}
+
+async fn livez(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    match shared.pulse.stalled().first() {
+        None => (StatusCode::OK, "alive\n".to_owned()),
+        Some((name, over)) => {
+            let words = format!("{name} has not moved for {} s beyond its word\n", over.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, words)
+        }
+    }
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    if shared.stopping.load(Ordering::SeqCst) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    if !shared.ready.load(Ordering::SeqCst) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
+    }
+    match shared.ledger.overview().await {
+        Ok(_) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+    }
+}
+
+async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
+    let (overview, waiting) = shared.look().await;
+    let health = shared.health(&overview, &waiting, &shared.facts());
+    let code =
+        if health.is_healthy() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "status": if health.is_healthy() { "pass" } else { "fail" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "serviceId": "oncecast",
+        "output": health.reasons.join("; "),
+        "reasons": health.reasons,
+        "notes": health.notes,
+    });
+    (code, [(CONTENT_TYPE, "application/health+json")], body.to_string()).into_response()
+}
+
+async fn status_page(State(shared): State<Arc<Shared>>) -> Response {
+    let (overview, waiting) = shared.look().await;
+    let value = match shared.status(&overview, &waiting) {
+        Answer::Status { status, .. } => status,
+        _ => Value::Null,
+    };
+    ([(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
+    let overview = shared.ledger.overview().await;
+    let ready = shared.ready.load(Ordering::SeqCst) && !shared.stopping.load(Ordering::SeqCst);
+    match metrics::text(&overview, &shared.pulse.stalled(), ready) {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_elsewhere_cannot_read_what_is_said_here() {
+        let local = Facts { listen: "127.0.0.1".parse().ok(), ..Facts::default() };
+        for host in ["localhost", "localhost:8787", "127.0.0.1:8787", "[::1]:8787", "LOCALHOST"] {
+            assert!(is_ours(host, &local), "{host}");
+        }
+        for host in ["evil.example", "evil.example:8787", "", "192.168.1.5", "localhost.evil.example"] {
+            assert!(!is_ours(host, &local), "{host}");
+        }
+        let remote = Facts { allow_remote: true, ..local };
+        assert!(is_ours("192.168.1.5:8787", &remote));
+        assert!(!is_ours("evil.example", &remote));
+    }
+}

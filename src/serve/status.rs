@@ -1,0 +1,188 @@
+//! How things stand, as JSON and as text: what waits for a person comes first, with what to type.
+
+use serde_json::{Value, json};
+
+use crate::command::print;
+use crate::ledger::{DeliveryView, LedgerError, Overview};
+use crate::model::{Status, StatusKind, Time};
+
+use super::{Facts, Health};
+
+/// The version of the JSON form.
+const SCHEMA: u32 = 1;
+/// How many deliveries that wait are shown to a person.
+const SHOWN: usize = 20;
+
+pub(super) fn value(
+    overview: &Result<Overview, LedgerError>,
+    waiting: &[DeliveryView],
+    facts: &Facts,
+    health: &Health,
+    now: Time,
+) -> Value {
+    let mut status = json!({
+        "schema_version": SCHEMA,
+        "version": env!("CARGO_PKG_VERSION"),
+        "now": now.to_string(),
+        "healthy": health.is_healthy(),
+        "reasons": health.reasons,
+        "notes": health.notes,
+    });
+    let overview = match overview {
+        Ok(overview) => overview,
+        Err(error) => {
+            status["error"] = json!(error.to_string());
+            return status;
+        }
+    };
+    let time = |t: Option<Time>| t.map(|t| t.to_string());
+    status["ledger"] = json!({
+        "id": overview.ledger,
+        "trust": overview.trust,
+        "stopped": overview.stopped,
+        "entries": overview.entries,
+        "claims": overview.claims,
+        "journal": overview.journal,
+        "bytes": overview.bytes,
+    });
+    status["feeds"] = facts
+        .feeds
+        .iter()
+        .map(|feed| {
+            let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
+            let state = state.map(|(_, s)| s.clone()).unwrap_or_default();
+            json!({
+                "name": feed.name,
+                "entries": state.entries,
+                "last_success": time(state.last_success),
+                "last_change": time(state.last_change),
+                "next_poll": state.next_poll.to_string(),
+                "failures": state.failures,
+                "failing_since": time(state.failing_since),
+                "last_error": state.last_error,
+            })
+        })
+        .collect();
+    status["lanes"] = overview
+        .lanes
+        .iter()
+        .map(|lane| {
+            json!({
+                "name": lane.name,
+                "guarantee": facts.guarantees.get(&lane.name),
+                "paused": lane.paused,
+                "stopped": lane.stopped,
+                "rests_until": time(lane.rests_until),
+                "failures": lane.failures,
+                "claimed": { "10m": lane.claimed[0], "1h": lane.claimed[1], "1d": lane.claimed[2] },
+                "allowed": { "10m": lane.allowed[0], "1h": lane.allowed[1], "1d": lane.allowed[2] },
+            })
+        })
+        .collect();
+    status["groups"] = overview
+        .groups
+        .iter()
+        .map(|group| {
+            let counts: serde_json::Map<String, Value> = StatusKind::ALL
+                .into_iter()
+                .map(|kind| {
+                    let name = serde_json::to_value(kind).unwrap_or_default();
+                    (name.as_str().unwrap_or_default().to_owned(), json!(group.count(kind)))
+                })
+                .collect();
+            json!({
+                "name": group.name,
+                "lane": group.lane,
+                "guarantee": facts.guarantees.get(&group.lane),
+                "counts": counts,
+            })
+        })
+        .collect();
+    status["waiting"] = json!(waiting);
+    status
+}
+
+pub(super) fn text(
+    overview: &Result<Overview, LedgerError>,
+    waiting: &[DeliveryView],
+    facts: &Facts,
+    health: &Health,
+    now: Time,
+) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    line(match health.is_healthy() {
+        true => "healthy".to_owned(),
+        false => "NOT HEALTHY".to_owned(),
+    });
+    for reason in &health.reasons {
+        line(format!("  - {reason}"));
+    }
+    for note in &health.notes {
+        line(format!("  note: {note}"));
+    }
+    let Ok(overview) = overview else { return out };
+    let needs = |view: &&DeliveryView| {
+        matches!(view.status, Status::Held { .. } | Status::InDoubt { .. })
+    };
+    let (person, rest): (Vec<&DeliveryView>, Vec<&DeliveryView>) = waiting.iter().partition(needs);
+    for (title, views) in [("waits for a person", person), ("waits for its time", rest)] {
+        if views.is_empty() {
+            continue;
+        }
+        line(format!("\n{title}"));
+        for view in views.iter().take(SHOWN) {
+            line(format!("  {}", print::delivery(view)));
+            line(format!("    {}", view.title));
+        }
+        if let Some(more) = views.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+            line(format!("  and {more} more: oncecast status --json"));
+        }
+    }
+    line("\nfeeds".to_owned());
+    for feed in &facts.feeds {
+        let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
+        let Some((_, state)) = state else {
+            line(format!("  {}  not read yet", feed.name));
+            continue;
+        };
+        let read = state.last_success.map_or_else(
+            || "never read".to_owned(),
+            |t| format!("read {} s ago", now.since(t).as_secs()),
+        );
+        let next = state.next_poll.since(now).as_secs();
+        let error = state.last_error.as_deref().map(|e| format!("  {e}")).unwrap_or_default();
+        let (name, n) = (&feed.name, state.entries);
+        line(format!("  {name}  {n} entries, {read}, next in {next} s{error}"));
+    }
+    line("\ngroups".to_owned());
+    for group in &overview.groups {
+        let counts: Vec<String> = StatusKind::ALL
+            .into_iter()
+            .filter(|kind| group.count(*kind) > 0)
+            .map(|kind| format!("{} {}", group.count(kind), print::painted(kind)))
+            .collect();
+        let counts =
+            if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
+        let words = facts.guarantees.get(&group.lane).map(String::as_str).unwrap_or_default();
+        line(format!("  {}  {counts}  ({words})", group.name));
+    }
+    line("\nlanes".to_owned());
+    for lane in &overview.lanes {
+        let state = match (&lane.stopped, &lane.paused, lane.rests_until) {
+            (Some(why), ..) => format!("STOPPED: {why}"),
+            (_, Some(why), _) => format!("paused: {why}"),
+            (.., Some(until)) => format!("rests until {until}"),
+            _ => "open".to_owned(),
+        };
+        let [c, a] = [lane.claimed, lane.allowed];
+        line(format!(
+            "  {}  {state}; sent {}/{} in 10 min, {}/{} in 1 h, {}/{} in 24 h",
+            lane.name, c[0], a[0], c[1], a[1], c[2], a[2]
+        ));
+    }
+    out
+}
