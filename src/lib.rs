@@ -51,5 +51,6 @@
 pub mod adapter;
 pub mod clock;
 pub mod config;
+pub mod feed;
 pub mod model;
 pub mod wire;

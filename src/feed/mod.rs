@@ -1,0 +1,4 @@
+//! What comes in: a feed is fetched politely, parsed whatever state it is in, and asked again in
+//! good time. Nothing here decides what is new.
+
+pub mod parse;
