@@ -44,16 +44,24 @@
 //! | [`wire`] | the one door: `transport` is the only file that names reqwest | `model`, `clock`, `adapter`, `ledger` |
 //! | [`feed`] | fetch, parse, schedule | `model`, `clock`, `config`, `wire`, `post` |
 //! | [`flow`] | poll, dispatch, deliver, settle, pace | all above |
-//! | [`daemon`] | builds the parts, runs them, drains; systemd | all above |
+//! | [`desk`] | what a person may ask and what comes back; exit codes | `model`, `config`, `ledger`, `cli` |
 //! | [`serve`] | health, status, metrics, the control socket | all above |
-//! | [`command`] | one file a command; exit codes | all above |
+//! | [`daemon`] | builds the parts, runs them, drains; systemd | all above |
+//! | [`command`] | one file a command | all above |
+//! | [`cli`], [`telemetry`] | the command line; log lines | nothing of ours; `cli` |
 
 pub mod adapter;
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
+pub mod daemon;
+pub mod desk;
+pub mod feed;
 pub mod flow;
 pub mod ledger;
 pub mod model;
 pub mod post;
+pub mod serve;
+pub mod telemetry;
 pub mod wire;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use oncecast::cli::Cli;
-use oncecast::command::{self, print};
+use oncecast::command;
+use oncecast::desk::print;
 use oncecast::telemetry;
 
 /// Two threads will do: the work is waiting.

@@ -12,8 +12,10 @@ use crate::flow::Sessions;
 use crate::serve::Shared;
 use crate::wire::{Endpoint, Wire};
 
-use super::verb::{Answer, Verb, WAITING_MAX};
-use super::{Failure, Outcome, client, exit, print, run};
+use crate::desk::print;
+use crate::desk::verb::{Answer, Verb, WAITING_MAX};
+
+use super::{Failure, Outcome, client, exit, run};
 
 /// 2026-01-01: a clock that says less has not been set.
 const CLOCK_MIN_MS: u64 = 1_767_225_600_000;
@@ -83,7 +85,10 @@ async fn ledger(config: &Config) -> Finding {
         _ => {}
     }
     if !config.ledger.path.exists() {
-        return Finding { what: format!("ledger {path} will be made at the first start"), fault: None };
+        return Finding {
+            what: format!("ledger {path} will be made at the first start"),
+            fault: None,
+        };
     }
     match client::open(config).await {
         Ok(ledger) => {

@@ -9,8 +9,8 @@ use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
 use crate::serve::control;
 
-use super::verb::{Answer, Verb, perform};
 use super::{Failure, exit};
+use crate::desk::verb::{Answer, Verb, perform};
 
 /// Asks the daemon; `None` where none runs.
 pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<Answer>, Failure> {

@@ -14,7 +14,9 @@ use crate::feed::fetch;
 use crate::model::{Entry, FeedState};
 use crate::wire::Wire;
 
-use super::{Failure, Outcome, exit, print};
+use crate::desk::print;
+
+use super::{Failure, Outcome, exit};
 use blog::Blog;
 use receiver::Manner;
 use stage::Stage;
@@ -50,18 +52,18 @@ pub(super) async fn demo(what: cli::Demo) -> Outcome {
     }
     let feed = blog.serve().await.map_err(failed)?;
     let mut groups = Vec::new();
-    for (name, manner) in [
-        ("steady", Manner::Steady),
-        ("forgetful", Manner::Forgetful),
-        ("slow", Manner::Slow(SLOW)),
-    ] {
+    for (name, manner) in
+        [("steady", Manner::Steady), ("forgetful", Manner::Forgetful), ("slow", Manner::Slow(SLOW))]
+    {
         let (url, seen) = receiver::open(manner).await.map_err(failed)?;
         groups.push((name, url, seen));
     }
     let mut stage = Stage::set(&dir, &feed, &groups).map_err(failed)?;
     say(&format!("ledger, config and log are in {}", dir.display()));
-    say("a blog with 3 old posts, and three groups: steady; forgetful, which shows a post and drops \
-         the answer; slow");
+    say(
+        "a blog with 3 old posts, and three groups: steady; forgetful, which shows a post and drops \
+         the answer; slow",
+    );
     let result = play(&mut stage, &mut script, &groups, began).await;
     stage.end().await;
     let passed = result?;
@@ -101,14 +103,19 @@ async fn play(
 ) -> Result<bool, Failure> {
     let (steady, slow) = (&groups[0].2, &groups[2].2);
     stage.start()?;
-    stage.until("the daemon to take the old posts as its baseline", || script.blog.fetches() > 1).await?;
+    stage
+        .until("the daemon to take the old posts as its baseline", || script.blog.fetches() > 1)
+        .await?;
     say("the daemon is up; the old posts are its baseline: nothing is sent");
     for name in NEW {
         script.publish(name);
     }
     say("three posts are published; each is seen twice, two seconds apart, before it is sent");
     stage.until("the first post to arrive", || steady.count() > 0).await?;
-    say(&format!("the first post has arrived, {:.1} s after the start", began.elapsed().as_secs_f32()));
+    say(&format!(
+        "the first post has arrived, {:.1} s after the start",
+        began.elapsed().as_secs_f32()
+    ));
     stage.until("all three to arrive", || steady.count() == 3 && slow.count() == 3).await?;
 
     for name in KILLED {
@@ -173,9 +180,9 @@ async fn own_posts(source: &str) -> Result<Vec<Entry>, Failure> {
     let fetched = fetch::fetch(wire.as_ref(), &place, &FeedState::default(), now)
         .await
         .map_err(|e| Failure::new(exit::NO_INPUT, format!("failed to read {source}: {e}")))?;
-    let document = super::try_feed::read(fetched).await.map_err(|e| {
-        Failure::new(exit::DATA, format!("failed to read {source}: {e}"))
-    })?;
+    let document = super::try_feed::read(fetched)
+        .await
+        .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
     Ok(document.entries)
 }
 
@@ -186,4 +193,3 @@ fn say(words: &str) {
     }
     print::out(&format!("- {words}\n"));
 }
-

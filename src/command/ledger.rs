@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::ledger::Ledger as _;
 use crate::ledger::embedded::{Embedded, Mend};
 
-use super::{Failure, Outcome, client, exit, print};
+use crate::desk::print;
+
+use super::{Failure, Outcome, exit};
 
 pub(super) async fn init(config: &Config) -> Outcome {
     if config.ledger.path.exists() {
@@ -49,8 +51,7 @@ pub(super) async fn adopt(config: &Config) -> Outcome {
 }
 
 async fn mend(config: &Config, mend: Mend) -> Result<(), Failure> {
-    let ledger =
-        Embedded::open_and(&config.ledger.path, Arc::new(SystemClock), Some(mend)).await?;
+    let ledger = Embedded::open_and(&config.ledger.path, Arc::new(SystemClock), Some(mend)).await?;
     ledger.close().await?;
     Ok(())
 }

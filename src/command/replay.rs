@@ -4,7 +4,7 @@
 //! this command's own, with the same caps and the same breaker.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ use crate::ledger::{EntryView, ReplayStep};
 use crate::model::{DeliveryId, Status};
 use crate::wire::Wire;
 
-use super::verb::{Answer, Verb, perform};
-use super::{Failure, Outcome, client, exit, print, run, talk};
+use crate::desk::print;
+use crate::desk::verb::{Answer, Verb, perform};
+
+use super::{Failure, Outcome, client, exit, run, talk};
 
 /// How long a replay waits for pace and rests before it says "later".
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const WATCH: Duration = Duration::from_secs(90);
 const WATCH_EVERY: Duration = Duration::from_millis(200);
 
-pub(super) async fn replay(path: &PathBuf, what: cli::Replay) -> Outcome {
+pub(super) async fn replay(path: &Path, what: cli::Replay) -> Outcome {
     let verb = Verb::Replay {
         entry: what.entry.clone(),
         group: what.group.clone(),

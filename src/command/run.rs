@@ -60,11 +60,9 @@ pub(super) async fn run(path: &Path) -> Outcome {
 /// what was under way.
 async fn obey(tell: tokio::sync::mpsc::Sender<Running>) {
     let hear = |kind| signal(kind).map_err(|e| tracing::error!(error = %e, "cannot hear signals"));
-    let (Ok(mut hup), Ok(mut term), Ok(mut int)) = (
-        hear(SignalKind::hangup()),
-        hear(SignalKind::terminate()),
-        hear(SignalKind::interrupt()),
-    ) else {
+    let (Ok(mut hup), Ok(mut term), Ok(mut int)) =
+        (hear(SignalKind::hangup()), hear(SignalKind::terminate()), hear(SignalKind::interrupt()))
+    else {
         return;
     };
     let mut ending = false;

@@ -4,8 +4,10 @@ use crate::cli::{Command, Lanes, Release, Resolve};
 use crate::config::Config;
 use crate::model::Status;
 
-use super::verb::{Answer, Verb};
-use super::{Failure, Outcome, client, exit, print};
+use crate::desk::print;
+use crate::desk::verb::{Answer, Verb};
+
+use super::{Failure, Outcome, client, exit};
 
 /// Asks, and shows what comes back.
 pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
@@ -27,7 +29,10 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 let file = stop_file.display();
-                return Err(Failure::new(exit::FAILED, format!("failed to remove {file}: {error}")));
+                return Err(Failure::new(
+                    exit::FAILED,
+                    format!("failed to remove {file}: {error}"),
+                ));
             }
             (Verb::Resume { lane }, false)
         }

@@ -15,7 +15,9 @@ use crate::model::{EntryId, FeedState};
 use crate::post::{DEFAULT_TEMPLATE, Template, words_of};
 use crate::wire::Wire;
 
-use super::{Failure, Outcome, exit, print};
+use crate::desk::print;
+
+use super::{Failure, Outcome, exit};
 
 /// What this command calls the feed, where a config would name it.
 const NAME: &str = "try";
@@ -30,8 +32,8 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
     let document = read(fetched)
         .await
         .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
-    let template = Template::new(DEFAULT_TEMPLATE)
-        .map_err(|e| Failure::new(exit::FAILED, e.to_string()))?;
+    let template =
+        Template::new(DEFAULT_TEMPLATE).map_err(|e| Failure::new(exit::FAILED, e.to_string()))?;
     let mut entries = Vec::new();
     for entry in &document.entries {
         let names = aliases(NAME, entry);

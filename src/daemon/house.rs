@@ -10,9 +10,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::command::verb::{Answer, Verb, WAITING_MAX, perform};
-use crate::command::{Failure, exit};
 use crate::config::Config;
+use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
+use crate::desk::{Failure, exit};
 use crate::flow::{Bell, Parts, Pulse};
 use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
@@ -127,38 +127,27 @@ impl House {
             one_at_a_time: Mutex::new(()),
         });
         let talks = tokio::spawn(control.serve(desk, stop.clone()));
-        let watchdog =
-            tokio::spawn(systemd::watchdog(Arc::clone(&parts.pulse), stop.clone()));
+        let watchdog = tokio::spawn(systemd::watchdog(Arc::clone(&parts.pulse), stop.clone()));
         let mut workers = Workers::start(&config, &parts);
         shared.set_ready(true);
         systemd::ready(&summary(&config));
         tracing::info!(feeds = config.feeds.len(), groups = config.groups.len(), "ready");
-        loop {
-            match told.recv().await {
-                Some(Running::Reload(answer)) => {
-                    systemd::reloading();
-                    let result = match reload() {
-                        Ok(new) => {
-                            let patience = patience(&config);
-                            let done = swap(&mut config, new, &mut workers, &parts, patience).await;
-                            shared.set_config(&config);
-                            done
-                        }
-                        Err(error) => Err(error),
-                    };
-                    match &result {
-                        Ok(words) => tracing::info!("{words}"),
-                        Err(error) => {
-                            tracing::error!(%error, "the config is not taken; the old one stays");
-                        }
-                    }
-                    systemd::ready(&summary(&config));
-                    if let Some(answer) = answer {
-                        // Whoever asked may have gone.
-                        answer.send(result).ok();
-                    }
-                }
-                Some(Running::End) | None => break,
+        while let Some(Running::Reload(answer)) = told.recv().await {
+            systemd::reloading();
+            let patience = patience(&config);
+            let result = match reload() {
+                Ok(new) => swap(&mut config, new, &mut workers, &parts, patience).await,
+                Err(error) => Err(error),
+            };
+            shared.set_config(&config);
+            match &result {
+                Ok(words) => tracing::info!("{words}"),
+                Err(error) => tracing::error!(%error, "the config is not taken; the old one stays"),
+            }
+            systemd::ready(&summary(&config));
+            if let Some(answer) = answer {
+                // Whoever asked may have gone.
+                answer.send(result).ok();
             }
         }
         systemd::stopping();
@@ -172,7 +161,8 @@ impl House {
         }
         parts.ledger.close().await?;
         left.map_err(|n| {
-            let words = format!("{n} loops did not end in time; what they were sending is in doubt");
+            let words =
+                format!("{n} loops did not end in time; what they were sending is in doubt");
             Failure::new(exit::FAILED, words)
         })
     }

@@ -7,7 +7,7 @@ mod workers;
 use crate::config::Config;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
-pub use house::{House, Running, Started};
+pub use house::{House, Reload, Running, Started};
 pub use workers::{Workers, lane_of};
 
 /// The part of a config that the ledger enforces.

@@ -32,7 +32,8 @@ impl Workers {
         let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
         for (number, feed) in config.feeds.iter().enumerate() {
             // A thousand feeds do not all knock in the first second.
-            let delay = poll::START_SPREAD.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
+            let delay =
+                poll::START_SPREAD.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
             let delay = delay.min(feed.every / 2);
             let poller = poll::Poller::new(feed.clone(), parts.clone(), Arc::clone(&fetches));
             tasks.spawn(poller.work(delay, stop.clone()));

@@ -115,9 +115,9 @@ pub async fn fetch(
         FeedSource::Http(url) => get(getter, url, state, now).await,
         FeedSource::File(path) => {
             let path = path.clone();
-            let bytes = tokio::task::spawn_blocking(move || read(&path))
-                .await
-                .map_err(|e| FetchError::new(format!("the reading of the file fell over: {e}")))??;
+            let bytes = tokio::task::spawn_blocking(move || read(&path)).await.map_err(|e| {
+                FetchError::new(format!("the reading of the file fell over: {e}"))
+            })??;
             Ok(weigh(bytes, None, None, Validators::default(), state))
         }
     }
@@ -149,8 +149,7 @@ async fn get(
     let mut seen = vec![url.clone()];
     loop {
         let mut headers = vec![("accept".to_owned(), ACCEPT.to_owned())];
-        let conditions =
-            if stale { Vec::new() } else { conditions(state, &url) };
+        let conditions = if stale { Vec::new() } else { conditions(state, &url) };
         let unconditional = conditions.is_empty();
         headers.extend(conditions);
         // The operator's own address may be private; where somebody else's answer leads may not,
@@ -170,7 +169,8 @@ async fn get(
             301 | 302 | 303 | 307 | 308 => {
                 url = next_hop(&answer, &url)?;
                 if seen.contains(&url) || seen.len() > HOPS_MAX {
-                    let why = format!("its redirects lead nowhere (more than {HOPS_MAX}, or in a ring)");
+                    let why =
+                        format!("its redirects lead nowhere (more than {HOPS_MAX}, or in a ring)");
                     return Err(FetchError::new(why));
                 }
                 seen.push(url.clone());
@@ -186,14 +186,17 @@ async fn get(
 }
 
 fn next_hop(answer: &Response, url: &Url) -> Result<Url, FetchError> {
-    let place = answer
-        .header("location")
-        .ok_or_else(|| FetchError::new(format!("the server answered {} and not where", answer.status)))?;
+    let place = answer.header("location").ok_or_else(|| {
+        FetchError::new(format!("the server answered {} and not where", answer.status))
+    })?;
     let next = url
         .join(place)
         .map_err(|_| FetchError::new("the server redirects to what is no address"))?;
     if !matches!(next.scheme(), "http" | "https") {
-        return Err(FetchError::new(format!("the server redirects to a {}: address", next.scheme())));
+        return Err(FetchError::new(format!(
+            "the server redirects to a {}: address",
+            next.scheme()
+        )));
     }
     Ok(next)
 }

@@ -73,7 +73,11 @@ async fn validators_go_back_byte_for_byte() {
 async fn a_second_post_in_the_same_second_is_not_hidden_by_a_304() {
     let script = Script::default();
     let headers = [("etag", "\"of that second\""), ("last-modified", DATE), ("date", DATE)];
-    script.answers.lock().expect("free").extend([answer(200, &headers, "x"), answer(200, &[], "y")]);
+    script
+        .answers
+        .lock()
+        .expect("free")
+        .extend([answer(200, &headers, "x"), answer(200, &[], "y")]);
     let mut state = FeedState::default();
     polled(&script, &mut state).await;
     polled(&script, &mut state).await;

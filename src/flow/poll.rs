@@ -90,25 +90,26 @@ impl Poller {
             Ok(Fetched::Body(body)) => {
                 let validators = body.validators.clone();
                 match document_of(*body).await {
-                Ok(document) => {
-                    self.report(&document);
-                    // A document that is cut short must be asked for again, so its validators are
-                    // not kept.
-                    if document.complete {
-                        validators.keep(&mut state, now);
-                        state.entries = u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
-                        well(&mut state, now);
-                    } else {
-                        ill(&mut state, "the document breaks off".to_owned(), now);
+                    Ok(document) => {
+                        self.report(&document);
+                        // A document that is cut short must be asked for again, so its validators are
+                        // not kept.
+                        if document.complete {
+                            validators.keep(&mut state, now);
+                            state.entries =
+                                u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
+                            well(&mut state, now);
+                        } else {
+                            ill(&mut state, "the document breaks off".to_owned(), now);
+                        }
+                        state.last_change = Some(now);
+                        let complete = document.complete;
+                        Sight::Document { entries: document.entries, complete }
                     }
-                    state.last_change = Some(now);
-                    let complete = document.complete;
-                    Sight::Document { entries: document.entries, complete }
-                }
-                Err(error) => {
-                    ill(&mut state, error.to_string(), now);
-                    Sight::Nothing
-                }
+                    Err(error) => {
+                        ill(&mut state, error.to_string(), now);
+                        Sight::Nothing
+                    }
                 }
             }
             Err(error) => {
@@ -175,10 +176,8 @@ impl Poller {
 /// Where it is no feed.
 pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
     let read = tokio::task::spawn_blocking(move || {
-        let hints = Hints {
-            content_type: body.content_type.as_deref(),
-            base_url: body.url.as_ref(),
-        };
+        let hints =
+            Hints { content_type: body.content_type.as_deref(), base_url: body.url.as_ref() };
         parse::parse(&body.bytes, &hints)
     });
     read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))

@@ -13,9 +13,14 @@ const LONGEST_REFERENCE: usize = 40;
 pub(crate) enum Piece<'a> {
     /// Text, with its references not yet resolved.
     Text(&'a str),
-    /// A tag, by its name as written, with a leading `/` where it closes; empty for a comment or
-    /// declaration. What stands inside `script` and `style` belongs to their opening tag.
-    Tag(&'a str),
+    /// A tag, with its name as written and a leading `/` where it closes; the name is empty for a
+    /// comment or declaration. What stands inside `script` and `style` is passed over.
+    Tag {
+        /// The name.
+        name: &'a str,
+        /// The whole tag as it stands.
+        raw: &'a str,
+    },
 }
 
 /// Tells tags from text. A `<` that no letter, `/`, `!` or `?` follows is text, and so is one that
@@ -74,8 +79,7 @@ impl<'a> Pieces<'a> {
         if self.rest.starts_with("<!--") && !self.no_comment_end {
             match self.rest[4..].find("-->") {
                 Some(end) => {
-                    self.cut(4 + end + 3);
-                    return Some(Piece::Tag(""));
+                    return Some(Piece::Tag { name: "", raw: self.cut(4 + end + 3) });
                 }
                 None => self.no_comment_end = true,
             }
@@ -92,7 +96,7 @@ impl<'a> Pieces<'a> {
         if name.eq_ignore_ascii_case("script") || name.eq_ignore_ascii_case("style") {
             self.skip_raw(name);
         }
-        Some(Piece::Tag(name))
+        Some(Piece::Tag { name, raw: tag })
     }
 
     fn skip_raw(&mut self, name: &str) {
@@ -195,7 +199,7 @@ mod tests {
         pieces(html)
             .filter_map(|piece| match piece {
                 Piece::Text(text) => Some(text),
-                Piece::Tag(_) => None,
+                Piece::Tag { .. } => None,
             })
             .collect()
     }
@@ -208,9 +212,11 @@ mod tests {
         assert_eq!(text("x<!-- <b> --!> -->y"), "xy");
         assert_eq!(text("x<script>if (a<b) {}</SCRIPT>y"), "xy");
         assert_eq!(text("x<style>never closed"), "xnever closed");
-        let names: Vec<_> = pieces("<a href='x'>t</a><br/>").collect();
-        let expected = [Piece::Tag("a"), Piece::Text("t"), Piece::Tag("/a"), Piece::Tag("br")];
-        assert_eq!(names, expected);
+        let tag = |name, raw| Piece::Tag { name, raw };
+        let found: Vec<_> = pieces("<a href='x'>t</a><br/>").collect();
+        let expected =
+            [tag("a", "<a href='x'>"), Piece::Text("t"), tag("/a", "</a>"), tag("br", "<br/>")];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -31,8 +31,7 @@ pub trait Answers: Send + Sync + 'static {
     type Answer: Serialize + Send;
 
     /// Answers one question of `who`.
-    fn answer(&self, verb: Self::Verb, who: String)
-    -> impl Future<Output = Self::Answer> + Send;
+    fn answer(&self, verb: Self::Verb, who: String) -> impl Future<Output = Self::Answer> + Send;
 }
 
 /// The bound socket; its file goes with it.
@@ -104,8 +103,10 @@ async fn talk<A: Answers>(stream: UnixStream, answers: &A) -> io::Result<()> {
     let reply = match serde_json::from_str::<A::Verb>(&line) {
         Ok(verb) => serde_json::to_value(answers.answer(verb, who).await)?,
         Err(error) => {
-            let message = format!("the daemon does not understand this: {error}; is it of another \
-                                   release than the command?");
+            let message = format!(
+                "the daemon does not understand this: {error}; is it of another \
+                                   release than the command?"
+            );
             serde_json::json!({ "Err": { "code": 69, "message": message } })
         }
     };

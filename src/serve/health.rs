@@ -69,7 +69,9 @@ pub fn judge(
     for lane in &overview.lanes {
         let name = &lane.name;
         if let Some(why) = &lane.stopped {
-            health.reasons.push(format!("lane {name} has stopped: {why}; then: oncecast resume {name}"));
+            health
+                .reasons
+                .push(format!("lane {name} has stopped: {why}; then: oncecast resume {name}"));
         } else if let Some(why) = &lane.paused {
             health.notes.push(format!("lane {name} is paused: {why}"));
         } else if let Some(until) = lane.rests_until {

@@ -15,8 +15,7 @@ use crate::ledger::{LedgerError, Overview};
 use crate::model::StatusKind;
 
 /// The content type of OpenMetrics.
-pub(super) const CONTENT: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByFeed {
@@ -41,7 +40,11 @@ pub(super) fn text(
     ready: bool,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("oncecast");
-    registry.register("build", "The release", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    registry.register(
+        "build",
+        "The release",
+        Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+    );
     let mut gauge = |name: &str, help: &str, value: i64| {
         let gauge: Gauge = Gauge::default();
         gauge.set(value);
@@ -52,7 +55,11 @@ pub(super) fn text(
     gauge("ledger_usable", "1 while the ledger can be read", i64::from(overview.is_ok()));
     if let Ok(overview) = overview {
         let sends = overview.stopped.is_none();
-        gauge("sending", "0 while everything is stopped or the ledger is not trusted", i64::from(sends));
+        gauge(
+            "sending",
+            "0 while everything is stopped or the ledger is not trusted",
+            i64::from(sends),
+        );
         gauge("ledger_size_bytes", "Bytes in the ledger's file", signed(overview.bytes));
         gauge("entries", "Entries known", signed(overview.entries));
         gauge("claims", "Publish calls claimed since the ledger was made", signed(overview.claims));
@@ -83,9 +90,21 @@ fn details(registry: &mut Registry, overview: &Overview) {
     };
     let stopped = lane(|l| i64::from(l.stopped.is_some()));
     registry.register("lane_stopped", "1 while a lane waits for a person", stopped);
-    registry.register("lane_paused", "1 while a lane is paused", lane(|l| i64::from(l.paused.is_some())));
-    registry.register("lane_resting", "1 while a lane rests", lane(|l| i64::from(l.rests_until.is_some())));
-    registry.register("lane_claims_1d", "Publish calls of the last day", lane(|l| i64::from(l.claimed[2])));
+    registry.register(
+        "lane_paused",
+        "1 while a lane is paused",
+        lane(|l| i64::from(l.paused.is_some())),
+    );
+    registry.register(
+        "lane_resting",
+        "1 while a lane rests",
+        lane(|l| i64::from(l.rests_until.is_some())),
+    );
+    registry.register(
+        "lane_claims_1d",
+        "Publish calls of the last day",
+        lane(|l| i64::from(l.claimed[2])),
+    );
     let success = Family::<ByFeed, Gauge>::default();
     let failures = Family::<ByFeed, Gauge>::default();
     for (name, state) in &overview.feeds {

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Known, registry};
 use crate::clock::Clock;
-use crate::command::verb::{Answer, WAITING_MAX};
 use crate::config::{Config, Feed};
+use crate::desk::verb::{Answer, WAITING_MAX};
 use crate::flow::{Parts, Pulse};
 use crate::ledger::{DeliveryView, Ledger, LedgerError, Overview};
 
@@ -223,8 +223,7 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
     let (overview, waiting) = shared.look().await;
     let health = shared.health(&overview, &waiting, &shared.facts());
-    let code =
-        if health.is_healthy() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if health.is_healthy() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if health.is_healthy() { "pass" } else { "fail" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -264,7 +263,9 @@ mod tests {
         for host in ["localhost", "localhost:8787", "127.0.0.1:8787", "[::1]:8787", "LOCALHOST"] {
             assert!(is_ours(host, &local), "{host}");
         }
-        for host in ["evil.example", "evil.example:8787", "", "192.168.1.5", "localhost.evil.example"] {
+        for host in
+            ["evil.example", "evil.example:8787", "", "192.168.1.5", "localhost.evil.example"]
+        {
             assert!(!is_ours(host, &local), "{host}");
         }
         let remote = Facts { allow_remote: true, ..local };

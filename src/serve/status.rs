@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::command::print;
+use crate::desk::print;
 use crate::ledger::{DeliveryView, LedgerError, Overview};
 use crate::model::{Status, StatusKind, Time};
 
@@ -125,9 +125,8 @@ pub(super) fn text(
         line(format!("  note: {note}"));
     }
     let Ok(overview) = overview else { return out };
-    let needs = |view: &&DeliveryView| {
-        matches!(view.status, Status::Held { .. } | Status::InDoubt { .. })
-    };
+    let needs =
+        |view: &&DeliveryView| matches!(view.status, Status::Held { .. } | Status::InDoubt { .. });
     let (person, rest): (Vec<&DeliveryView>, Vec<&DeliveryView>) = waiting.iter().partition(needs);
     for (title, views) in [("waits for a person", person), ("waits for its time", rest)] {
         if views.is_empty() {
@@ -165,8 +164,7 @@ pub(super) fn text(
             .filter(|kind| group.count(*kind) > 0)
             .map(|kind| format!("{} {}", group.count(kind), print::painted(kind)))
             .collect();
-        let counts =
-            if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
+        let counts = if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
         let words = facts.guarantees.get(&group.lane).map(String::as_str).unwrap_or_default();
         line(format!("  {}  {counts}  ({words})", group.name));
     }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::model::{Entry, Time};
 
@@ -91,9 +92,8 @@ async fn feed(State(blog): State<Blog>) -> impl IntoResponse {
                 link: secure(&entry.link),
                 description: Some(entry.summary.clone()),
                 guid: guid.map(|value| rss::Guid { value, permalink: false }),
-                pub_date: entry.published.map(|t| {
-                    jiff::fmt::rfc2822::to_string(&t.to_timestamp().to_zoned(jiff::tz::TimeZone::UTC))
-                        .unwrap_or_default()
+                pub_date: entry.published.and_then(|t| {
+                    DateTimePrinter::new().timestamp_to_string(&t.to_timestamp()).ok()
                 }),
                 ..rss::Item::default()
             }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use crate::clock::Mark;
-use crate::command::verb::{Answer, Verb};
-use crate::command::{Failure, exit, print};
+use crate::desk::verb::{Answer, Verb};
+use crate::desk::{Failure, exit, print};
 use crate::serve::control;
 
 use super::Groups;
@@ -87,7 +87,9 @@ impl Stage {
     /// Ends the daemon as systemd would.
     pub(super) async fn end(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        if let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        if let Some(pid) =
+            child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
         }
         if tokio::time::timeout(STEP_MAX, child.wait()).await.is_err() {
@@ -96,11 +98,7 @@ impl Stage {
     }
 
     /// Waits for something to be so, and shows that it waits.
-    pub(super) async fn until(
-        &mut self,
-        what: &str,
-        so: impl Fn() -> bool,
-    ) -> Result<(), Failure> {
+    pub(super) async fn until(&mut self, what: &str, so: impl Fn() -> bool) -> Result<(), Failure> {
         let began = Mark::here();
         let live = io::stderr().is_terminal();
         while !so() {

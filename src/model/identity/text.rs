@@ -16,7 +16,7 @@ pub(super) fn normal_form(html: &str) -> String {
         for piece in pieces(&text) {
             match piece {
                 Piece::Text(piece) => bare.push_str(piece),
-                Piece::Tag(_) => bare.push(' '),
+                Piece::Tag { .. } => bare.push(' '),
             }
         }
         text = unescape(&bare).into_owned();

@@ -183,11 +183,9 @@ async fn doubtful(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failu
         .deliveries
         .into_iter()
         .filter(|view| view.group == group)
-        .filter(|view| generation.is_none_or(|g| g == view.id.generation))
-        .next_back()
+        .rfind(|view| generation.is_none_or(|g| g == view.id.generation))
         .ok_or_else(|| {
             let of = entry.id.short();
             Failure::new(exit::NO_INPUT, format!("entry {of} has no delivery for {group:?}"))
         })
 }
-

@@ -1,0 +1,110 @@
+//! A sound Atom document to entries, by the `atom_syndication` crate.
+
+use atom_syndication::{Feed, Text, TextType};
+
+use super::extras::{self, Extras, categorise, enclose};
+use super::{Head, clean};
+use crate::model::{Entry, Time};
+
+/// The feed's head and its entries in document order.
+pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), atom_syndication::Error> {
+    let feed = Feed::read_from(xml.as_bytes())?;
+    let title = title(&feed.title);
+    let head =
+        Head { title: (!title.is_empty()).then_some(title), language: None, ttl_minutes: None };
+    Ok((head, feed.entries.iter().map(entry).collect()))
+}
+
+fn entry(atom: &atom_syndication::Entry) -> Entry {
+    let extras = Extras(&atom.extensions);
+    let own = title(&atom.title);
+    let content = atom.content.as_ref();
+    let content = content.and_then(|content| {
+        let value = content.value.as_deref()?;
+        let html = content.content_type.as_deref() == Some("html");
+        Some(if html { value.to_owned() } else { escaped(value) })
+    });
+    let summary = atom.summary.as_ref().map(html);
+    let media_text = || extras.text("media", "description").map(escaped);
+    let mut entry = Entry {
+        guid: clean::guid(&atom.id),
+        link: link(atom),
+        title: if own.is_empty() {
+            let other = extras.text("dc", "title").or_else(|| extras.text("media", "title"));
+            clean::title_of_html(other.unwrap_or_default())
+        } else {
+            own
+        },
+        summary: summary.or_else(media_text).unwrap_or_default(),
+        content: content
+            .or_else(|| extras.text("content", "encoded").map(str::to_owned))
+            .unwrap_or_default(),
+        published: atom
+            .published
+            .and_then(moment)
+            .or_else(|| extras.date("dcterms", "created"))
+            .or_else(|| extras.date("dc", "date")),
+        updated: moment(atom.updated).or_else(|| extras.date("dcterms", "modified")),
+        author: atom
+            .authors
+            .first()
+            .map(|person| person.name.as_str())
+            .or_else(|| extras.text("dc", "creator"))
+            .and_then(extras::person),
+        language: extras.text("dc", "language").and_then(extras::language),
+        ..Entry::default()
+    };
+    for category in &atom.categories {
+        let label = category.label.as_deref().filter(|label| !label.trim().is_empty());
+        categorise(&mut entry.categories, label.unwrap_or(&category.term));
+    }
+    for subject in extras.all("dc", "subject") {
+        categorise(&mut entry.categories, subject.value.as_deref().unwrap_or_default());
+    }
+    for link in atom.links.iter().filter(|link| link.rel == "enclosure") {
+        enclose(&mut entry.enclosures, &link.href, link.mime_type.as_deref(), None);
+    }
+    extras.media(&mut entry.enclosures);
+    entry
+}
+
+/// The crate knows no missing `updated`: it says 1970 then, which is no date of ours.
+fn moment(date: atom_syndication::FixedDateTime) -> Option<Time> {
+    u64::try_from(date.timestamp_millis()).ok().filter(|ms| *ms > 0).map(Time::from_millis)
+}
+
+/// The page of the entry, HTML before anything else; or an id that is a web address.
+fn link(atom: &atom_syndication::Entry) -> Option<String> {
+    let alternates = || {
+        let alternate = |rel: &str| {
+            matches!(rel, "" | "alternate" | "http://www.iana.org/assignments/relation/alternate")
+        };
+        atom.links.iter().filter(move |link| alternate(link.rel.trim()) && !link.href.is_empty())
+    };
+    let page = alternates().find(|link| {
+        link.mime_type.as_deref().is_none_or(|t| t.trim().is_empty() || t.contains("html"))
+    });
+    let link = page.or_else(|| alternates().next()).map(|link| link.href.as_str());
+    link.and_then(|link| clean::link(link, None)).or_else(|| clean::link(&atom.id, None))
+}
+
+fn title(text: &Text) -> String {
+    match text.r#type {
+        TextType::Text => clean::title_of_text(&text.value),
+        TextType::Html | TextType::Xhtml => clean::title_of_html(&text.value),
+    }
+}
+
+fn html(text: &Text) -> String {
+    match text.r#type {
+        TextType::Text => escaped(&text.value),
+        TextType::Html | TextType::Xhtml => text.value.clone(),
+    }
+}
+
+/// Plain text as HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    super::capture::escape_into(text, &mut out);
+    out
+}

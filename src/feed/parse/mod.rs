@@ -1,0 +1,245 @@
+//! Bytes to entries, whatever state the feed is in: nothing here panics, runs long or loses a whole
+//! feed to one bad item, and an item that is not all there is not taken.
+//!
+//! The way: [`encoding`] makes text of bytes; [`repair`] makes of any XML a small, sound document
+//! ([`tokens`], [`names`], [`capture`]); the typed parsers read that ([`rss`], [`atom`]); JSON Feed
+//! goes straight to [`json`]; [`clean`] and [`dates`] make single values fit for people.
+
+mod atom;
+mod capture;
+mod clean;
+mod dates;
+mod encoding;
+mod extras;
+mod html;
+mod json;
+mod names;
+mod order;
+mod problems;
+mod repair;
+mod rss;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::time::Duration;
+
+use url::Url;
+
+pub use problems::Problem;
+use problems::Problems;
+
+use crate::model::Entry;
+use names::Family;
+
+/// What the answer said about its body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    /// The `Content-Type`, whole.
+    pub content_type: Option<&'a str>,
+    /// Where the body came from in the end; relative links start there.
+    pub base_url: Option<&'a Url>,
+}
+
+/// What kind of feed it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// RSS 0.91 to 2.0, and a bare channel.
+    Rss,
+    /// RSS 0.90, 1.0 and 1.1, which are RDF.
+    Rdf,
+    /// Atom 1.0.
+    Atom,
+    /// Atom 0.3 and its drafts.
+    Atom03,
+    /// JSON Feed.
+    Json,
+}
+
+impl Format {
+    /// As people read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Rss => "RSS",
+            Self::Rdf => "RSS (RDF)",
+            Self::Atom => "Atom",
+            Self::Atom03 => "Atom 0.3",
+            Self::Json => "JSON Feed",
+        }
+    }
+}
+
+/// A feed's document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What kind it is.
+    pub format: Format,
+    /// The encoding it was read in.
+    pub encoding: &'static str,
+    /// The feed's title, as plain text.
+    pub title: Option<String>,
+    /// BCP 47 tag of the feed; entries without one of their own have it too.
+    pub language: Option<String>,
+    /// Every entry that is all there, oldest first.
+    ///
+    /// Where every entry has a date, that is the order of their dates. Entries of one moment, and
+    /// all of them where one has no date, keep the order of the document, which is turned around
+    /// unless its dates show that it runs from old to new: feeds put the newest first.
+    pub entries: Vec<Entry>,
+    /// What was repaired or skipped.
+    pub problems: Vec<Problem>,
+    /// Whether the document is whole. If not, its validators must not be kept, since the rest of
+    /// it would never be asked for.
+    pub complete: bool,
+    /// How long the feed asks to be left alone (RSS `ttl`).
+    pub ttl: Option<Duration>,
+}
+
+/// Why a body is no feed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAFeed {
+    /// Nothing at all.
+    #[error("the answer is empty where a feed should be")]
+    Empty,
+    /// A page for people.
+    #[error("an HTML page{} stands where a feed should be{}", titled(title), instead(feeds))]
+    Html {
+        /// Its title.
+        title: Option<String>,
+        /// The feeds that it names.
+        feeds: Vec<String>,
+    },
+    /// Something else.
+    #[error("no feed: {0}")]
+    Other(String),
+}
+
+fn titled(title: &Option<String>) -> String {
+    title.as_ref().map(|title| format!(" ({title:?})")).unwrap_or_default()
+}
+
+fn instead(feeds: &[String]) -> String {
+    match feeds {
+        [] => String::new(),
+        [feed] => format!("; the page names its feed: {feed}"),
+        feeds => format!("; the page names these feeds: {}", feeds.join(" ")),
+    }
+}
+
+/// A feed's head, as the readers of each format find it.
+struct Head {
+    title: Option<String>,
+    language: Option<String>,
+    ttl_minutes: Option<u64>,
+}
+
+/// Longest `ttl` believed: a week in minutes.
+const MAX_TTL_MINUTES: u64 = 7 * 24 * 60;
+
+/// Reads a feed.
+///
+/// # Errors
+/// Where there is no feed in it, in words that say what is there instead.
+pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
+    if bytes.starts_with(&[0x1F, 0x8B]) {
+        let what = "gzip data that the server does not declare (Content-Encoding)";
+        return Err(NotAFeed::Other(what.to_owned()));
+    }
+    let decoded = encoding::decode(bytes, hints.content_type);
+    let text = decoded.text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n', '\0']);
+    let mut problems = Problems::default();
+    if let Some(problem) = decoded.problem {
+        problems.add(None, problem);
+    }
+    if text.is_empty() {
+        return Err(NotAFeed::Empty);
+    }
+    let (format, head, entries, complete) = if text.starts_with(['{', '[']) {
+        let (head, entries, complete) =
+            json::read(text, hints.base_url, &mut problems).map_err(|error| {
+                NotAFeed::Other(match error {
+                    json::NoJsonFeed::Other => "JSON, but no JSON Feed".to_owned(),
+                    json::NoJsonFeed::Broken(error) => format!("broken JSON: {error}"),
+                })
+            })?;
+        (Format::Json, head, entries, complete)
+    } else {
+        read_xml(text, hints, &mut problems)?
+    };
+    let language = head.language;
+    let entries = order::settle(entries, language.as_deref(), &mut problems);
+    let ttl = head.ttl_minutes.filter(|ttl| *ttl > 0).map(|ttl| ttl.min(MAX_TTL_MINUTES) * 60);
+    Ok(Document {
+        format,
+        encoding: decoded.encoding,
+        title: head.title,
+        language,
+        entries,
+        problems: problems.into_list(),
+        complete,
+        ttl: ttl.map(Duration::from_secs),
+    })
+}
+
+fn read_xml(
+    text: &str,
+    hints: &Hints<'_>,
+    problems: &mut Problems,
+) -> Result<(Format, Head, Vec<Entry>, bool), NotAFeed> {
+    let repaired =
+        repair::repair(text, hints.base_url, problems).map_err(|none| match none.found {
+            _ if none.html || mentions_html(hints) => {
+                let (title, feeds) = html::page(text, hints.base_url);
+                NotAFeed::Html { title, feeds }
+            }
+            Some(found) => NotAFeed::Other(format!("a document that starts with <{found}>")),
+            None => NotAFeed::Other(format!("text that starts with {:?}", start_of(text))),
+        })?;
+    let broken = |error: String| NotAFeed::Other(format!("a feed that cannot be read: {error}"));
+    let (format, (mut head, entries)) = match repaired.family {
+        Family::Rss => {
+            let format = if repaired.root == "rdf" { Format::Rdf } else { Format::Rss };
+            (format, rss::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+        }
+        Family::Atom => {
+            let format = if repaired.atom03 { Format::Atom03 } else { Format::Atom };
+            (format, atom::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+        }
+    };
+    let declared = repaired.language.as_deref().and_then(extras::language);
+    head.language = head.language.or(declared);
+    Ok((format, head, entries, repaired.complete))
+}
+
+fn mentions_html(hints: &Hints<'_>) -> bool {
+    hints.content_type.is_some_and(|t| t.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}
+
+/// The first words, for people.
+fn start_of(text: &str) -> String {
+    const SHOWN_CHARS: usize = 40;
+    clean::title_of_text(&text.chars().take(SHOWN_CHARS * 4).collect::<String>())
+        .chars()
+        .take(SHOWN_CHARS)
+        .collect()
+}
+
+/// Reads a feed on a thread where it may take its time.
+///
+/// # Errors
+/// As [`parse`].
+pub async fn parse_off_thread(
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+    base_url: Option<Url>,
+) -> Result<Document, NotAFeed> {
+    let work = tokio::task::spawn_blocking(move || {
+        parse(&bytes, &Hints { content_type: content_type.as_deref(), base_url: base_url.as_ref() })
+    });
+    match work.await {
+        Ok(parsed) => parsed,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(NotAFeed::Other(format!("it was not read: {error}"))),
+    }
+}
