@@ -17,16 +17,20 @@ const PLACEHOLDER_YEARS: [i16; 4] = [1970, 2000, 2001, 2020];
 
 /// The moment that a feed's date names; `None` where it names none, or one that stands for none.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
+    read(text).filter(|parsed| !is_placeholder(*parsed))
+}
+
+/// The moment that any date names.
+pub(in crate::feed) fn read(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_DATE || !text.is_ascii() {
         return None;
     }
-    let parsed = Timestamp::from_str(text)
+    Timestamp::from_str(text)
         .ok()
         .or_else(|| DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok())
         .or_else(|| iso(text))
-        .or_else(|| words(text))?;
-    (!is_placeholder(parsed)).then_some(parsed)
+        .or_else(|| words(text))
 }
 
 fn is_placeholder(timestamp: Timestamp) -> bool {

@@ -8,7 +8,7 @@
 mod atom;
 mod capture;
 mod clean;
-mod dates;
+pub(super) mod dates;
 mod encoding;
 mod extras;
 mod html;
