@@ -107,6 +107,6 @@ pub(super) fn source_of(source: &str) -> Result<FeedSource, Failure> {
 pub(super) async fn read(fetched: Fetched) -> Result<Document, NotAFeed> {
     match fetched {
         Fetched::Body(body) => poll::document_of(*body).await,
-        Fetched::Unchanged(_) => Err(NotAFeed::Empty),
+        Fetched::NotModified(_) | Fetched::Unchanged(_) => Err(NotAFeed::Empty),
     }
 }

@@ -81,48 +81,40 @@ impl Poller {
             let _place = self.fetches.acquire().await;
             fetch::fetch(self.parts.wire.as_ref(), &self.feed.source, &state, now).await
         };
+        let mut wait = None;
         let sight = match fetched {
-            Ok(Fetched::Unchanged(validators)) => {
-                validators.keep(&mut state, now);
-                well(&mut state, now);
+            Ok(fetched @ (Fetched::NotModified(_) | Fetched::Unchanged(_))) => {
+                fetched.remember(&mut state, now, true);
                 Sight::Unchanged
             }
-            Ok(Fetched::Body(body)) => {
-                let validators = body.validators.clone();
-                match document_of(*body).await {
-                    Ok(document) => {
-                        self.report(&document);
-                        // A document that is cut short must be asked for again, so its validators are
-                        // not kept.
-                        if document.complete {
-                            validators.keep(&mut state, now);
-                            state.entries =
-                                u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
-                            well(&mut state, now);
-                        } else {
-                            ill(&mut state, "the document breaks off".to_owned(), now);
-                        }
-                        state.last_change = Some(now);
-                        let complete = document.complete;
-                        Sight::Document { entries: document.entries, complete }
+            Ok(Fetched::Body(body)) => match document_of(body.as_ref().clone()).await {
+                Ok(document) => {
+                    self.report(&document);
+                    let complete = document.complete && body.whole;
+                    Fetched::Body(body).remember(&mut state, now, complete);
+                    if complete {
+                        state.entries = u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
+                    } else {
+                        fetch::remember_failure(&mut state, now, "the document breaks off");
                     }
-                    Err(error) => {
-                        ill(&mut state, error.to_string(), now);
-                        Sight::Nothing
-                    }
+                    Sight::Document { entries: document.entries, complete }
                 }
-            }
+                Err(error) => {
+                    fetch::remember_failure(&mut state, now, &error.to_string());
+                    Sight::Nothing
+                }
+            },
             Err(error) => {
-                ill(&mut state, error.to_string(), now);
-                state.next_poll = self.after_failure(&state, error.wait, now);
+                wait = error.wait();
+                fetch::remember_failure(&mut state, now, &error.to_string());
                 Sight::Nothing
             }
         };
-        if state.failures == 0 {
-            state.next_poll = schedule::after_success(self.feed.every, now, chance());
-        } else if state.next_poll <= now {
-            state.next_poll = self.after_failure(&state, None, now);
-        }
+        let (every, seed) = (self.feed.every, fastrand::u64(..));
+        state.next_poll = match state.failures {
+            0 => schedule::after_success(every, now, seed, None),
+            failures => schedule::after_failure(every, failures, now, seed, wait),
+        };
         if let Some(error) = &state.last_error {
             let (name, retry) = (&self.feed.name, state.next_poll);
             tracing::warn!(feed.name = %name, failures = state.failures, %error, next = %retry,
@@ -135,10 +127,6 @@ impl Poller {
         self.parts.bell.ring();
         let next = next.since(self.parts.clock.now());
         Ok(admitted.next_settle.map_or(next, |settle| settle.min(next)))
-    }
-
-    fn after_failure(&self, state: &FeedState, wait: Option<Duration>, now: Time) -> Time {
-        schedule::after_failure(self.feed.every, state.failures, wait, now, chance())
     }
 
     fn report(&self, document: &Document) {
@@ -181,23 +169,4 @@ pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
         parse::parse(&body.bytes, &hints)
     });
     read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
-}
-
-fn well(state: &mut FeedState, now: Time) {
-    state.last_success = Some(now);
-    state.failures = 0;
-    state.failing_since = None;
-    state.last_error = None;
-}
-
-fn ill(state: &mut FeedState, error: String, now: Time) {
-    state.failures = state.failures.saturating_add(1);
-    state.failing_since = state.failing_since.or(Some(now));
-    state.last_error = Some(error);
-    // Set anew by whoever knows how long to rest.
-    state.next_poll = now;
-}
-
-fn chance() -> u64 {
-    fastrand::u64(..)
 }

@@ -57,7 +57,9 @@ pub fn judge(
         let never = FeedState::default();
         let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
         let state = state.map_or(&never, |(_, state)| state);
-        health.reasons.extend(schedule::unhealthy(&feed.name, feed.every, state, now));
+        if let Some(ill) = schedule::unhealthy(state, feed.every, now) {
+            health.reasons.push(format!("feed {} is {ill}", feed.name));
+        }
         match (&state.last_error, state.failing_since) {
             (Some(error), Some(_)) => health.notes.push(format!("feed {}: {error}", feed.name)),
             _ if state.last_success.is_none() => {
@@ -161,7 +163,7 @@ mod tests {
         reason(|o| o.stopped = Some("everything is stopped".into()), "resume --all");
         reason(|o| o.oldest_held = Some(NOW.minus(HOUR * 25)), "release");
         reason(|o| o.oldest_doubt = Some(NOW.minus(HOUR * 25)), "resolve");
-        reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog has failed");
+        reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog is failing");
         reason(
             |o| o.trust = Trust::Observes { why: "it is older".into(), mend: "mend it".into() },
             "mend it",
