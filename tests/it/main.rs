@@ -1,0 +1,8 @@
+//! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
+
+mod house;
+mod kills;
+mod once;
+#[path = "../support/mod.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests against real servers")]
+mod support;
