@@ -120,8 +120,9 @@ fn status_words(status: u16) -> String {
 
 impl Fetched {
     /// Writes this poll into the feed's memory, once its body has been read: one that is no feed is
-    /// a [failure](remember_failure) and leaves the validators as they were. `whole` says whether all of a body was taken; if
-    /// not, its validators and hash are forgotten, since else its rest would never be asked for.
+    /// a [failure](remember_failure) and leaves the validators as they were. `whole` says whether
+    /// all of a body was taken; if not, its validators and hash are forgotten, since else its rest
+    /// would never be asked for.
     pub fn remember(&self, state: &mut FeedState, now: Time, whole: bool) {
         let validators = match self {
             Self::NotModified(validators) => validators.clone(),
