@@ -1,5 +1,5 @@
-//! A feed that is a local file: read off the async threads, up to the cap, and only if it is a file,
-//! since a pipe would hold the poll for ever.
+//! A feed that is a local file: read off the async threads, up to the cap, and only if it is a
+//! regular file, since a pipe would hold the poll for ever.
 
 use std::fs::File;
 use std::io::Read;

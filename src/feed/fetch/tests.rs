@@ -221,7 +221,8 @@ async fn failures_say_what_to_do_and_forget_nothing() {
         (404, "blog.example has no feed there (HTTP 404): check the url"),
         (
             410,
-            "blog.example says that the feed is gone for good (HTTP 410): take it out of the config",
+            "blog.example says that the feed is gone for good (HTTP 410): \
+             take it out of the config",
         ),
         (403, "blog.example refuses access (HTTP 403): check the url, or ask the site"),
         (503, "blog.example has a fault of its own (HTTP 503)"),

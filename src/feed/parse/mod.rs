@@ -2,8 +2,9 @@
 //! feed to one bad item, and an item that is not all there is not taken.
 //!
 //! The way: [`encoding`] makes text of bytes; [`repair`] makes of any XML a small, sound document
-//! ([`tokens`], [`names`], [`capture`]); the typed parsers read that ([`rss`], [`atom`]); JSON Feed
-//! goes straight to [`json`]; [`clean`] and [`dates`] make single values fit for people.
+//! ([`root`], [`tokens`], [`names`], [`capture`]); the typed parsers read that ([`rss`], [`atom`]);
+//! JSON Feed goes straight to [`json`]; [`clean`] and [`dates`] make single values fit for people;
+//! [`order`] puts the entries oldest first.
 
 mod atom;
 mod capture;
@@ -13,10 +14,12 @@ mod encoding;
 mod extras;
 mod html;
 mod json;
+mod loose;
 mod names;
 mod order;
 mod problems;
 mod repair;
+mod root;
 mod rss;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,13 @@
 //! order in which readers should see it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::problems::Problems;
 use crate::model::{Entry, Time};
+
+/// More items than this are not taken; the newest are.
+pub(super) const MAX_ITEMS: usize = 2_000;
 
 /// Settles the entries of a document, given in its own order.
 pub(super) fn settle(
@@ -47,6 +51,30 @@ fn date(entry: &Entry) -> Option<Time> {
 fn runs_forward(entries: &[Entry]) -> bool {
     let dates: Vec<_> = entries.iter().filter_map(date).collect();
     dates.is_sorted() && dates.first() < dates.last()
+}
+
+/// The stretch of a document that its newest items take up: all of it, but in a feed without end.
+pub(super) fn newest(
+    ranges: &[(Range<usize>, Option<Time>)],
+    problems: &mut Problems,
+) -> Range<usize> {
+    let (Some((first, first_date)), Some((last, last_date))) = (ranges.first(), ranges.last())
+    else {
+        return 0..0;
+    };
+    let total = ranges.len();
+    if total <= MAX_ITEMS {
+        return first.start..last.end;
+    }
+    problems
+        .add(None, format!("the feed has {total} items; only the newest {MAX_ITEMS} are taken"));
+    // Without dates the newest stand first, as they do in most feeds.
+    match (first_date, last_date) {
+        (Some(oldest), Some(newest)) if oldest < newest => {
+            ranges[total - MAX_ITEMS].0.start..last.end
+        }
+        _ => first.start..ranges[MAX_ITEMS - 1].0.end,
+    }
 }
 
 #[cfg(test)]

@@ -14,16 +14,13 @@ use url::Url;
 use super::capture::{Capture, escape_into};
 use super::names::{Family, How, Meaning, Place, Space, Spaces, meaning};
 use super::problems::Problems;
+use super::root::{NoRoot, find_root, local};
 use super::tokens::{Tag, Token, Tokens};
-use super::{clean, dates};
+use super::{clean, dates, order};
 use crate::model::Time;
 
 /// Elements deeper than this are dropped.
 const MAX_DEPTH: usize = 48;
-/// The root element stands within this many bytes, after whatever a server printed before it.
-const ROOT_WITHIN: usize = 16 * 1024;
-/// More items than this are not taken; the newest are.
-pub(super) const MAX_ITEMS: usize = 2_000;
 
 /// A sound document.
 #[derive(Debug)]
@@ -38,13 +35,6 @@ pub(super) struct Repaired {
     pub(super) language: Option<String>,
     /// Whether the document is all there.
     pub(super) complete: bool,
-}
-
-/// No feed in it: what stands there instead, in words.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRoot {
-    pub(super) html: bool,
-    pub(super) found: Option<String>,
 }
 
 /// Repairs a document.
@@ -103,34 +93,6 @@ pub(super) fn repair(
     }
     let complete = repair.ended || (single && repair.item.is_none() && !tokens.cut);
     Ok(repair.finish(root, atom03, complete))
-}
-
-/// An element's name without prefix, in lower case.
-fn local(name: &str) -> String {
-    name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase()
-}
-
-fn find_root<'a>(tokens: &mut Tokens<'a>) -> Result<(Tag<'a>, Family), NoRoot> {
-    let mut found = None;
-    while let Some(token) = tokens.next() {
-        if tokens.start > ROOT_WITHIN {
-            break;
-        }
-        let Token::Start(tag) = token else { continue };
-        let mut spaces = Spaces::default();
-        spaces.declare(&tag.attributes);
-        let space = spaces.resolve(tag.name);
-        if let Meaning::Root(family) = meaning(Family::Rss, Place::Outside, space, tag.name) {
-            return Ok((tag, family));
-        }
-        let name = local(tag.name);
-        // OPML has a head and a body too.
-        if name == "html" || (found.is_none() && matches!(name.as_str(), "head" | "body")) {
-            return Err(NoRoot { html: true, found });
-        }
-        found.get_or_insert_with(|| tag.name.chars().take(40).collect());
-    }
-    Err(NoRoot { html: false, found })
 }
 
 struct Open<'a> {
@@ -446,29 +408,14 @@ impl<'a> Repair<'a, '_> {
         self.ranges.push((item.start..self.items.len(), item.date));
     }
 
-    fn finish(mut self, root: String, atom03: bool, complete: bool) -> Repaired {
+    fn finish(self, root: String, atom03: bool, complete: bool) -> Repaired {
         if self.item.is_some() {
             self.problems.add(None, "the feed ends inside its last item, which is left out");
         } else if !complete {
             self.problems.add(None, "the feed ends before its end tag");
         }
-        let total = self.ranges.len();
-        if total > MAX_ITEMS {
-            let oldest_first = match (self.ranges.first(), self.ranges.last()) {
-                (Some((_, Some(first))), Some((_, Some(last)))) => first < last,
-                _ => false,
-            };
-            let kept = if oldest_first { total - MAX_ITEMS..total } else { 0..MAX_ITEMS };
-            self.ranges = self.ranges.drain(kept).collect();
-            self.problems.add(
-                None,
-                format!("the feed has {total} items; only the newest {MAX_ITEMS} are taken"),
-            );
-        }
-        let items = match (self.ranges.first(), self.ranges.last()) {
-            (Some((first, _)), Some((last, _))) => &self.items[first.start..last.end],
-            _ => "",
-        };
+        let kept = order::newest(&self.ranges, self.problems);
+        let items = &self.items[kept];
         let xml = match self.family {
             Family::Rss => format!("<rss><channel>{}{items}</channel></rss>", self.head),
             Family::Atom => format!("<feed>{}{items}</feed>", self.head),

@@ -8,12 +8,14 @@ use crate::model::Time;
 const RSS: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"
  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:m="http://search.yahoo.com/mrss/">
-<channel><title>A &amp; B</title><link>https://example.org/</link><language>en-GB</language><ttl>90</ttl>
+<channel><title>A &amp; B</title><link>https://example.org/</link>
+<language>en-GB</language><ttl>90</ttl>
 <item><title>Third &lt;b&gt;post&lt;/b&gt;</title><link>/3</link>
  <guid isPermaLink="false">tag:3</guid><pubDate>Wed, 07 Jan 2026 10:00:00 GMT</pubDate>
  <description>Short &lt;i&gt;text&lt;/i&gt;</description><dc:creator>Ann</dc:creator>
  <content:encoded><![CDATA[<p>Long text</p>]]></content:encoded><category>One</category>
- <m:content url="https://example.org/3.png" type="image/png"><m:description>A cat</m:description></m:content></item>
+ <m:content url="https://example.org/3.png" type="image/png">
+  <m:description>A cat</m:description></m:content></item>
 <item><title>Second</title><guid>https://example.org/2</guid>
  <pubDate>Tue, 06 Jan 2026 10:00:00 GMT</pubDate><author>bob@example.org (Bob)</author></item>
 <item><title>First</title><link>https://example.org/1</link><guid>g1</guid>
@@ -21,13 +23,15 @@ const RSS: &str = r#"<?xml version="1.0" encoding="utf-8"?>
  <enclosure url="https://example.org/1.mp3" type="audio/mpeg" length="1"/></item>
 </channel></rss>"#;
 
-const ATOM: &str = r#"<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de" xml:base="https://example.org/blog/">
+const ATOM: &str = r#"<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de"
+ xml:base="https://example.org/blog/">
 <title type="html">Ann&amp;#39;s</title><id>urn:f</id><updated>2026-01-07T10:00:00Z</updated>
 <entry><title type="text">Vec&lt;T&gt; &amp; more</title><id>urn:2</id><link href="2"/>
  <published>2026-01-07T10:00:00Z</published><updated>2026-01-08T10:00:00+02:00</updated>
  <author><name>Ann</name><email>a@example.org</email></author><category term="x" label="The X"/>
  <summary>1 &lt; 2</summary>
- <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>a &lt; b<br/>c</p></div></content></entry>
+ <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>a &lt; b<br/>c</p></div>
+ </content></entry>
 <entry><title type="text/html">One &amp;amp; <b>two</b></title><id>https://example.org/1</id>
  <updated>2026-01-06T10:00:00Z</updated><content type="html">&lt;p&gt;x&lt;/p&gt;</content>
  <link rel="enclosure" type="image/png" href="/1.png"/></entry></feed>"#;
@@ -117,8 +121,10 @@ fn a_json_feed_gives_its_posts_oldest_first() {
 #[test]
 fn older_dialects_keep_their_identity() {
     let rdf = read(
-        r#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">
-        <channel rdf:about="x"><title>R</title><items><rdf:Seq><rdf:li resource="a"/></rdf:Seq></items></channel>
+        r#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns="http://purl.org/rss/1.0/">
+        <channel rdf:about="x"><title>R</title>
+        <items><rdf:Seq><rdf:li resource="a"/></rdf:Seq></items></channel>
         <item rdf:about="https://example.org/a"><title>A</title><link>https://example.org/a</link>
         <dc:date>2026-01-07T10:00+01:00</dc:date></item></rdf:RDF>"#,
     );
@@ -127,7 +133,8 @@ fn older_dialects_keep_their_identity() {
     assert!(rdf.entries[0].published.is_some());
     let atom = read(
         r#"<feed version="0.3" xmlns="http://purl.org/atom/ns#"><entry><title mode="escaped"
-        type="text/html">A &lt;i&gt;b&lt;/i&gt;</title><id>i</id><issued>2026-01-07T10:00:00Z</issued>
+        type="text/html">A &lt;i&gt;b&lt;/i&gt;</title><id>i</id>
+        <issued>2026-01-07T10:00:00Z</issued>
         <link rel="alternate" type="text/html" href="https://example.org/a"/></entry></feed>"#,
     );
     assert_eq!(atom.format, Format::Atom03);
@@ -233,7 +240,7 @@ fn nested_elements_do_not_end_the_process() {
         let json = format!("{{\"version\":\"jsonfeed\",\"items\":[{}", "[".repeat(levels));
         assert!(parse(json.as_bytes(), &Hints::default()).is_err());
         let items = "<item>".repeat(levels);
-        assert!(read(&format!("<rss><channel>{items}")).entries.len() <= repair::MAX_ITEMS);
+        assert!(read(&format!("<rss><channel>{items}")).entries.len() <= order::MAX_ITEMS);
     }
 }
 
@@ -254,7 +261,7 @@ fn storms_and_bombs_stay_small() {
     assert!(!feed.problems.is_empty());
     let many: String = (0..50_000).map(|n| format!("<item><guid>{n}</guid></item>")).collect();
     let feed = read(&format!("<rss><channel>{many}</channel></rss>"));
-    assert_eq!(feed.entries.len(), repair::MAX_ITEMS);
+    assert_eq!(feed.entries.len(), order::MAX_ITEMS);
     assert_eq!(feed.entries.last().unwrap().guid.as_deref(), Some("0"), "the newest stand first");
 }
 
@@ -269,7 +276,7 @@ fn an_endless_feed_in_old_order_gives_its_newest_items() {
     let json = format!("{{\"version\":\"jsonfeed\",\"items\":[{}]}}", json.join(","));
     for text in [format!("<rss><channel>{rss}</channel></rss>"), json] {
         let feed = read(&text);
-        assert_eq!(feed.entries.len(), repair::MAX_ITEMS);
+        assert_eq!(feed.entries.len(), order::MAX_ITEMS);
         assert_eq!(feed.entries.last().unwrap().guid.as_deref(), Some("2999"));
     }
 }
@@ -279,6 +286,38 @@ async fn the_thread_for_it_gives_the_same() {
     let feed = parse_off_thread(RSS.into(), None, None).await.unwrap();
     assert_eq!(feed, read(RSS));
 }
+
+const SOUP: &[&str] = &[
+    "<rss>",
+    "<channel>",
+    "<item>",
+    "<title>",
+    "</title>",
+    "</item>",
+    "<feed>",
+    "<entry>",
+    "<x:y ",
+    "a='",
+    "'>",
+    "/>",
+    "<![CDATA[",
+    "]]>",
+    "<!--",
+    "&#x",
+    "&amp;",
+    ";",
+    "<link href=x>",
+    "<",
+    ">",
+    "<content type=xhtml>",
+    "text",
+    "\"",
+    "</",
+    "=",
+    "<guid>",
+    "<media:content>",
+    "xmlns='",
+];
 
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let cut = (0..3_usize, prop::collection::vec((any::<u16>(), any::<u16>(), ".{0,6}"), 1..6));
@@ -304,18 +343,19 @@ proptest! {
         if let Ok(feed) = parse(&bytes, &Hints::default()) {
             for entry in &feed.entries {
                 prop_assert!(entry.title.chars().count() <= 1_000);
-                let web = |link: &String| link.starts_with("http://") || link.starts_with("https://");
-                prop_assert!(entry.link.as_ref().is_none_or(web), "{:?}", entry.link);
+                let link = entry.link.as_deref().unwrap_or("https://");
+                let web = link.starts_with("http://") || link.starts_with("https://");
+                prop_assert!(web, "{}", link);
             }
         }
     }
 
     #[test]
     fn no_soup_of_tags_breaks_it(
-        soup in "(<rss>|<channel>|<item>|<title>|</title>|</item>|<feed>|<entry>|<x:y |a='|'>|/>|<!\\[CDATA\\[|\\]\\]>|<!--|&#x|&amp;|;|<link href=x>|<content type=xhtml>|text|<|>|\"){0,40}",
+        soup in prop::collection::vec(prop::sample::select(SOUP), 0..40),
     ) {
         for root in ["<rss>", "<feed>", ""] {
-            let _ = parse(format!("{root}{soup}").as_bytes(), &Hints::default());
+            let _ = parse(format!("{root}{}", soup.concat()).as_bytes(), &Hints::default());
         }
     }
 }

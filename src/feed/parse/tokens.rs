@@ -326,7 +326,7 @@ mod tests {
         }
         let wide = format!("<a {}>", "b='1' ".repeat(200_000));
         assert!(
-            matches!(Tokens::new(&wide).next(), Some(Token::Start(tag)) if tag.attributes.len() == 64)
+            matches!(Tokens::new(&wide).next(), Some(Token::Start(t)) if t.attributes.len() == 64)
         );
     }
 }

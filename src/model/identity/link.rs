@@ -270,9 +270,15 @@ mod tests {
         #[test]
         fn a_canonical_link_is_its_own_canonical_form(
             scheme in "https?", host in "[a-zA-Z0-9.%-]{1,20}", port in "(:[0-9]{1,5})?",
-            tail in "([/?#&=.%+~:a-zA-Z0-9 \u{e9}-]|/amp|/index\\.html|\\.html|%[0-9a-fA-F]{2}){0,30}",
+            tail in prop::collection::vec(
+                prop_oneof![
+                    "[/?#&=.%+~:a-zA-Z0-9 \u{e9}-]",
+                    "/amp|/index\\.html|\\.html|%[0-9a-f]{2}",
+                ],
+                0..30,
+            ),
         ) {
-            let link = format!("{scheme}://{host}{port}/{tail}");
+            let link = format!("{scheme}://{host}{port}/{}", tail.concat());
             if let Some(canonical) = canonical_link(&link) {
                 prop_assert_eq!(canonical_link(&canonical), Some(canonical.clone()), "{}", link);
             }
