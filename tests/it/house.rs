@@ -127,8 +127,9 @@ fn every_file_says_what_it_is_for_and_can_be_read_in_one_sitting() {
             let columns = line.chars().count();
             assert!(columns <= COLUMNS_MAX, "{name}:{} has {columns} columns", number + 1);
         }
-        for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(\""] {
-            assert!(!text.contains(word), "{name} has a {word}");
+        for word in text.split(|c: char| !c.is_alphanumeric()) {
+            let unfinished = ["TODO", "FIXME", "XXX", "todo", "unimplemented"].contains(&word);
+            assert!(!unfinished, "{name} has a {word}");
         }
     }
 }

@@ -5,3 +5,4 @@ mod story;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need no server")]
 mod support;
+mod unit;
