@@ -142,14 +142,15 @@ async fn play(
 
     let counts = stage.counts().await?;
     let mut twice = 0;
-    print::out("\n group      seen once  seen twice  in doubt  held\n");
+    print::out("\n group      seen once  seen twice  in doubt  rests  held\n");
     for (name, _, seen) in groups {
         let (once, more) = seen.once_and_more();
         twice += more;
         let of = |kind| stage::count(&counts, name, kind);
         print::out(&format!(
-            " {name:<9}  {once:>9}  {more:>10}  {:>8}  {:>4}\n",
+            " {name:<9}  {once:>9}  {more:>10}  {:>8}  {:>5}  {:>4}\n",
             of("in_doubt"),
+            of("due"),
             of("held")
         ));
     }
@@ -160,7 +161,8 @@ async fn play(
     } else if missing > 0 {
         "nobody saw anything twice, and a group has not seen every post"
     } else {
-        "nobody saw anything twice; what is in doubt waits for a person: oncecast resolve"
+        "nobody saw anything twice. What is in doubt waits for a person (oncecast resolve); a group \
+         that loses answers is given rests"
     };
     print::out(&format!("\n{verdict}\n"));
     Ok(twice == 0 && missing == 0)

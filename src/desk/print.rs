@@ -55,10 +55,9 @@ pub fn painted(kind: StatusKind) -> String {
     format!("{style}{}{style:#}", kind.word())
 }
 
-/// One delivery as one line.
-#[must_use]
-pub fn delivery(view: &DeliveryView) -> String {
-    let more = match &view.status {
+/// What more there is to say of a delivery, with what to type where it waits for a person.
+fn more(view: &DeliveryView) -> String {
+    match &view.status {
         Status::Published { receipt } => {
             receipt.reference.url.clone().or(receipt.reference.id.clone()).unwrap_or_default()
         }
@@ -72,7 +71,30 @@ pub fn delivery(view: &DeliveryView) -> String {
         Status::Due { not_before, .. } => format!("not before {not_before}"),
         Status::Claimed { .. } => "being sent now".to_owned(),
         Status::Baseline => "it was there before oncecast was".to_owned(),
-    };
-    let line = format!("{}  {}  {more}", view.name(), painted(view.status.kind()));
+    }
+}
+
+/// One delivery as one line.
+#[must_use]
+pub fn delivery(view: &DeliveryView) -> String {
+    let status = painted(view.status.kind());
+    let line = format!("{}  {status}  {}", view.name(), more(view));
     format!("{}\n", line.trim_end())
+}
+
+/// Deliveries that stand next to each other and say the same are one: an entry and its groups.
+#[must_use]
+pub fn deliveries(views: &[&DeliveryView]) -> Vec<String> {
+    let same = |a: &&DeliveryView, b: &&DeliveryView| {
+        a.entry_id == b.entry_id && a.status.kind() == b.status.kind() && more(a) == more(b)
+    };
+    views
+        .chunk_by(same)
+        .map(|chunk| {
+            let view = chunk[0];
+            let groups: Vec<&str> = chunk.iter().map(|v| v.group.as_str()).collect();
+            let (id, status) = (view.entry_id.short(), painted(view.status.kind()));
+            format!("{id}  {}\n    {}: {status}, {}\n", view.title, groups.join(", "), more(view))
+        })
+        .collect()
 }

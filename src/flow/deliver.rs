@@ -289,7 +289,7 @@ impl Lane {
         let (entry, group) = (due.entry_id.short(), &due.group);
         match outcome {
             Outcome::Published { reference } => {
-                let url = reference.url.as_deref().unwrap_or_default();
+                let url = reference.url.as_deref();
                 tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
             }
             Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {

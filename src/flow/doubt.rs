@@ -34,7 +34,7 @@ impl Lane {
                 let status = self.parts.ledger.resolve(due.id, verdict, WHO.to_owned()).await?;
                 if let Status::Published { receipt } = status {
                     tracing::info!(entry.id = %due.entry_id.short(), group.name = %due.group,
-                        url = receipt.reference.url.as_deref().unwrap_or_default(),
+                        url = receipt.reference.url.as_deref(),
                         "no longer in doubt: it is there");
                 }
                 return Ok(Next::Again);

@@ -133,11 +133,13 @@ pub(super) fn text(
             continue;
         }
         line(format!("\n{title}"));
-        for view in views.iter().take(SHOWN) {
-            line(format!("  {}", print::delivery(view)));
-            line(format!("    {}", view.title));
+        let lines = print::deliveries(&views);
+        for words in lines.iter().take(SHOWN) {
+            for words in words.lines() {
+                line(format!("  {words}"));
+            }
         }
-        if let Some(more) = views.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        if let Some(more) = lines.len().checked_sub(SHOWN).filter(|n| *n > 0) {
             line(format!("  and {more} more: oncecast status --json"));
         }
     }

@@ -1,6 +1,8 @@
 //! What a person may do: release, withdraw, resolve, replay, pause, stop. Each writes a row and rings
 //! the same bell as the feed; none sends.
 
+use std::time::Duration;
+
 use crate::ledger::{DeliveryView, LedgerError, Replay, ReplayStep, Selection, Verdict};
 use crate::model::{
     DeliveryId, Event, Found, How, IdempotencyKey, Receipt, Status, WithdrawReason,
@@ -9,6 +11,9 @@ use crate::model::{
 use super::batch::Batch;
 use super::records::{Agenda, DeliveryRow, EntryRow};
 use super::settle::without_request;
+
+/// The longest rest between two questions about one delivery in doubt.
+const LOOK_MAX: Duration = Duration::from_secs(6 * 3_600);
 
 impl Batch<'_, '_> {
     pub(super) fn release(
@@ -80,7 +85,13 @@ impl Batch<'_, '_> {
             .core
             .audience(id.group)
             .map_or(std::time::Duration::from_secs(120), |(_, lane)| lane.doubt_after);
-        let next_look = self.now.plus(doubt_after);
+        // A platform that could not tell is asked less and less often.
+        let looks = match row.status {
+            Status::InDoubt { looks, .. } => looks,
+            _ => 0,
+        };
+        let rest = doubt_after.saturating_mul(1 << looks.min(16)).min(LOOK_MAX.max(doubt_after));
+        let next_look = self.now.plus(rest);
         let receipt = |reference, how| Receipt { reference, at: self.now, how };
         let (event, detail) = match verdict {
             Verdict::PersonPublished(reference) => {
@@ -197,7 +208,7 @@ impl Batch<'_, '_> {
                 return Ok(step(self, id, &row, false, "it may have it: look, then resolve it"));
             }
             (Status::Published { .. } | Status::InDoubt { .. }, Some(reason)) => {
-                format!("sent again: {reason}")
+                format!("a person wants it again: {reason}")
             }
             (Status::Baseline, _) => "it was there before oncecast was".to_owned(),
             (Status::Refused { .. }, _) => "it was refused before".to_owned(),
