@@ -234,7 +234,14 @@ fn nested_elements_do_not_end_the_process() {
     for levels in [2_650, 200_000] {
         let nest = "<x:a>".repeat(levels);
         let unnest = "</x:a>".repeat(levels);
-        for inside in [nest.clone(), format!("{nest}{unnest}"), format!("<description>{nest}x")] {
+        let strays = "</x:b>".repeat(levels);
+        for inside in [
+            nest.clone(),
+            format!("{nest}{unnest}"),
+            format!("<description>{nest}x"),
+            format!("<description>{nest}{strays}"),
+            format!("{nest}{strays}"),
+        ] {
             assert_eq!(titles(&read(&rss_with(&inside))), ["One", "Two"]);
         }
         let json = format!("{{\"version\":\"jsonfeed\",\"items\":[{}", "[".repeat(levels));
