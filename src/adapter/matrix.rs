@@ -114,6 +114,8 @@ impl Matrix {
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         let ok = answer.status == 200;
         let is_login = self.token(&known).is_none();
+        // Until the account is known, a refusal is about the credentials and not about the room.
+        let is_account = is_login || !known.facts.contains_key("user");
         if is_login
             && ok
             && let Some(token) = text("access_token")
@@ -150,7 +152,7 @@ impl Matrix {
         }
         let what = answer.excerpt();
         Err(match (answer.status, code) {
-            (401 | 403, "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN" | "M_FORBIDDEN") if !has_room => {
+            (401 | 403, "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN" | "M_FORBIDDEN") if is_account => {
                 let source = &self.secret().source;
                 Prepare::Denied(format!("the homeserver does not accept {source}: {what}"))
             }

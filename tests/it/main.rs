@@ -1,5 +1,6 @@
 //! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
 
+mod adapters;
 mod house;
 mod kills;
 mod once;
