@@ -305,6 +305,7 @@ mod tests {
             ("data:text/html,x", None),
             ("file:///etc/passwd", None),
             ("mailto:a@b.c", None),
+            ("ftp://example.org/a", None),
             ("", None),
         ] {
             assert_eq!(link(raw, Some(&base)).as_deref(), cleaned, "{raw}");

@@ -1,10 +1,10 @@
 //! Bytes to entries, whatever state the feed is in: nothing here panics, runs long or loses a whole
 //! feed to one bad item, and an item that is not all there is not taken.
 //!
-//! The way: [`encoding`] makes text of bytes; [`repair`] makes of any XML a small, sound document
-//! ([`root`], [`tokens`], [`names`], [`capture`]); the typed parsers read that ([`rss`], [`atom`]);
-//! JSON Feed goes straight to [`json`]; [`clean`] and [`dates`] make single values fit for people;
-//! [`order`] puts the entries oldest first.
+//! The way: `encoding` makes text of bytes; `repair` makes of any XML a small, sound document
+//! (`root`, `tokens`, `names`, `capture`); the typed parsers read that (`rss`, `atom`);
+//! JSON Feed goes straight to `json`; `clean` and `dates` make single values fit for people;
+//! `order` puts the entries oldest first.
 
 mod atom;
 mod capture;

@@ -175,6 +175,12 @@ fn damage_of_the_whole_document_costs_the_readers_nothing() {
         ("junk after", format!("{sound}<script>x</script><!-- 0.3s -->")),
         ("no title end", sound.replacen("</title>", "", 1)),
         ("no item end", sound.replacen("</item>", "", 1)),
+        (
+            "no end at all",
+            "<rss><channel><item><guid>2</guid><title>Two\
+            <item><guid>1</guid><title>One</item></channel></rss>"
+                .to_owned(),
+        ),
         ("capitals", sound.replace("item>", "ITEM>").replace("title>", "Title>")),
         ("foreign default namespace", sound.replace("<rss>", "<rss xmlns='urn:x'>")),
         ("atom as default", sound.replace("<rss>", "<rss xmlns='http://www.w3.org/2005/Atom'>")),
