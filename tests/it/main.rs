@@ -3,6 +3,7 @@
 mod adapters;
 mod house;
 mod kills;
+mod ledger;
 mod once;
 #[path = "../support/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests against real servers")]

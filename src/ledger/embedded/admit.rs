@@ -34,6 +34,9 @@ pub(super) struct FeedRow {
     pub(super) state: FeedState,
 }
 
+/// How much HTML of an entry is kept, in bytes: far more than any group reads of one post.
+const HTML_KEPT: usize = 64 << 10;
+
 /// How many vanished entries a feed is remembered to owe.
 const VANISHED_MAX: usize = 200;
 
@@ -97,6 +100,8 @@ impl Batch<'_, '_> {
         complete: bool,
     ) -> Result<Admitted, LedgerError> {
         let policy = self.core.setup.policy.clone();
+        // Shortened before it is recognised, so that it is recognised by what is kept.
+        let entries: Vec<Entry> = entries.into_iter().map(shortened).collect();
         // Dates come from other people's clocks: they are weighed against the wall clock.
         let wall = self.core.clock.now();
         let first_sight = !row.known;
@@ -338,4 +343,17 @@ impl Batch<'_, '_> {
         }
         Ok(next.map(|look| look.since(self.now)))
     }
+}
+
+fn shortened(mut entry: Entry) -> Entry {
+    for html in [&mut entry.summary, &mut entry.content] {
+        if html.len() > HTML_KEPT {
+            let mut end = HTML_KEPT;
+            while !html.is_char_boundary(end) {
+                end -= 1;
+            }
+            html.truncate(end);
+        }
+    }
+    entry
 }
