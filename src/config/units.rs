@@ -69,12 +69,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_millis(total))
 }
 
-/// Writes a duration in the form that [`parse_duration`] reads; below a millisecond is cut off.
+/// Writes a duration in the form that [`parse_duration`] reads, in days at most, as people count
+/// them; below a millisecond is cut off.
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
-    for (name, ms) in UNITS {
+    for (name, ms) in UNITS.into_iter().skip(1) {
         if rest >= ms {
             text.push_str(&format!("{}{name}", rest / ms));
             rest %= ms;
