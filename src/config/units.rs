@@ -159,7 +159,9 @@ mod tests {
         }
 
         #[test]
-        fn text_that_is_nearly_a_duration_is_read_or_refused(text in "([0-9]{1,22}(w|d|h|m|s|ms)?){0,5}") {
+        fn text_that_is_nearly_a_duration_is_read_or_refused(
+            text in "([0-9]{1,22}(w|d|h|m|s|ms)?){0,5}",
+        ) {
             if let Ok(duration) = parse_duration(&text) {
                 prop_assert_eq!(parse_duration(&show_duration(duration)), Ok(duration));
             }

@@ -79,7 +79,8 @@ fn a_secret_comes_from_a_file_that_nobody_else_can_read() {
     let place = "{ file = \"token\" }";
     let told = refused(place, &config, &super::bare);
     assert!(told.contains(secret.to_str().unwrap()), "{told}");
-    for (content, value) in [("abc", "abc"), ("abc\n", "abc"), ("abc\r\n", "abc"), (" a b", " a b")]
+    for (content, value) in
+        [("abc", "abc"), ("abc\n", "abc"), ("abc\r\n", "abc"), (" a b \n", " a b ")]
     {
         write(&secret, content).unwrap();
         set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();

@@ -68,6 +68,30 @@ fn all_faults_are_told_at_once_in_the_order_of_their_lines() {
 }
 
 #[test]
+fn what_is_not_toml_is_told_line_by_line() {
+    one_fault_each(&[
+        (
+            after("[guard\nburst = 3"),
+            &["12:7: the line: this is not TOML: unclosed", "12 | [guard"],
+        ),
+        (
+            after("[guard]\nsettle = 10m"),
+            &["13:10: settle of [guard]: ", "must be quoted", "settle = 10m", "^^^", "quotes"],
+        ),
+        (
+            after("[guard]\nburst = 3\nburst = 4"),
+            &["14:1: burst of [guard]: ", "duplicate key", "fix: delete one of the two"],
+        ),
+        (after("[guard]\nburst = = 3"), &["13:9: burst of [guard]: ", "burst = ..."]),
+        (with("token = {", "token = "), &["8:21: token of [[integration]]: ", "token = ..."]),
+        (after("feeds = [\"blog\""), &["12:16: feeds of [[group]]: ", "unclosed array"]),
+    ]);
+    let told = told("a = = 1\n[guard]\nburst = 1 2 3\nsettle = 1m");
+    assert!(told.contains(":1:5: ") && told.contains(":3:9: ") && told.contains(":4:10: "));
+    assert!(told.ends_with("\n3 errors in /etc/oncecast/oncecast.toml"), "{told}");
+}
+
+#[test]
 fn an_empty_config_says_what_to_add() {
     let told = told("# nothing yet\n");
     for part in ["add a [[feed]]", "add a [[integration]]", "add a [[group]]", "\n3 errors in"] {
