@@ -1,7 +1,7 @@
 //! The command line: what can be asked of oncecast, parsed and nothing more.
 //!
-//! Only this file and its tests name clap. What may repeat a post (`replay --again`) or change the truth
-//! (`resolve`, `withdraw`) cannot be typed without its reason or its answer.
+//! Only this file and its tests name clap. What may repeat a post (`replay --again`) or change the
+//! truth (`resolve`, `withdraw`) cannot be typed without its reason or its answer.
 
 mod long;
 
@@ -11,8 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Carries each post of a blog to every place where its readers are: once each, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "oncecast", version, after_help = long::FIRST_STEPS, disable_help_subcommand = true)]
+#[command(name = "oncecast", version, after_help = long::FIRST_STEPS)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
+#[command(disable_help_subcommand = true)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]

@@ -210,6 +210,11 @@ pub(super) fn is_known(key: &str) -> bool {
     TABLES.iter().any(|(name, _, keys)| *name == key || keys.contains(&key))
 }
 
+/// How a table's header is written.
+pub(super) fn header(table: &str) -> Option<&'static str> {
+    TABLES.iter().find(|(name, ..)| *name == table).map(|(_, header, _)| *header)
+}
+
 /// Whether this is a table of ours, or one below it.
 pub(super) fn is_table(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! From the text of a file to a [`Config`], or to all that is wrong with it at once.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -74,8 +75,12 @@ impl Config {
         let (root, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             // What follows from a misread line would only distract from it.
+            let mut lines = BTreeSet::new();
             for error in errors {
-                syntax(&error, &mut out);
+                let line = source.position(error.span().unwrap_or_default().start).0;
+                if lines.insert(line) {
+                    syntax(&error, &source, &mut out);
+                }
             }
             return Err(out.refuse(file));
         }
@@ -91,11 +96,21 @@ impl Config {
 
 /// A fault of TOML itself. The parser's own words are fixed texts; its rendering, which quotes the
 /// line, is not used.
-fn syntax(error: &toml::de::Error, out: &mut Problems<'_>) {
+fn syntax(error: &toml::de::Error, source: &Source<'_>, out: &mut Problems<'_>) {
     let span = error.span().unwrap_or_default();
-    let what = error.message().to_owned();
-    let fix = "mend the line; strings stand in quotes, a table in [brackets]";
-    out.push(&span, "TOML".to_owned(), None, Fault::new(what, "", fix));
+    let what = error.message();
+    let fix = if what.contains("must be quoted") {
+        "put the value into quotes: \"like this\""
+    } else if what.starts_with("duplicate") {
+        "delete one of the two, or join them"
+    } else if what.starts_with("unclosed") {
+        "close what was opened"
+    } else {
+        "write key = value, with text in quotes, and tables as [name] or [[name]]"
+    };
+    let title = source.title(&span).unwrap_or_else(|| "the line".to_owned());
+    let fault = Fault::new(format!("this is not TOML: {what}"), "", fix);
+    out.push(&span, title, None, fault);
 }
 
 fn whole(root: &Table<'_>, file: &Path, vault: Vault<'_>, out: &mut Problems<'_>) -> Config {

@@ -22,7 +22,10 @@ pub enum ConfigError {
         looked: Vec<String>,
     },
     /// The file is there, or was named, and cannot be read.
-    #[error("failed to read the config {}: {source}; name another with --config FILE", .path.display())]
+    #[error(
+        "failed to read the config {}: {source}; name another with --config FILE",
+        .path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,

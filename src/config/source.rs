@@ -54,9 +54,27 @@ impl<'a> Source<'a> {
         self.text.get(start..end).unwrap_or_default().trim_end_matches('\r')
     }
 
-    /// The name of the table that a line stands in, after the headers above it.
+    /// The name of the table that a line stands in, after the headers above it; empty where a line
+    /// between is no key with its value, and so may be a header that was spoilt.
     fn section(&self, line: usize) -> &'a str {
-        (1..line).rev().find_map(|above| header(self.line(above))).unwrap_or_default()
+        for above in (1..line).rev().map(|above| self.line(above)) {
+            if let Some(name) = header(above) {
+                return name;
+            }
+            let above = above.trim();
+            if !above.is_empty() && !above.starts_with('#') && leading_key(above).is_none() {
+                break;
+            }
+        }
+        ""
+    }
+
+    /// The key of the line at `span`, with its table, as far as both are ours.
+    pub(super) fn title(&self, span: &Range<usize>) -> Option<String> {
+        let line = self.position(span.start).0;
+        let key = leading_key(self.line(line)).filter(|key| keys::is_known(key))?;
+        let table = keys::header(self.section(line));
+        Some(table.map_or_else(|| key.to_owned(), |table| format!("{key} of {table}")))
     }
 
     /// What of the line at `span` may be shown. `named` is a key that the message names anyway.
@@ -70,7 +88,12 @@ impl<'a> Source<'a> {
             {
                 text.split('#').next().unwrap_or_default().trim_end().to_owned()
             }
-            Some(key) if keys::is_harmless(self.section(line), key) => text.to_owned(),
+            // A second `=` may be a second key, run into this line.
+            Some(key)
+                if keys::is_harmless(self.section(line), key) && text.matches('=').count() == 1 =>
+            {
+                text.to_owned()
+            }
             Some(key) if keys::is_known(key) || named == Some(key) => {
                 let indent = &text[..text.len() - text.trim_start().len()];
                 format!("{indent}{key} = {CUT}")
@@ -149,6 +172,14 @@ mod tests {
         assert_eq!(shown("[guard] # x\nburst = 0", "guard").as_deref(), Some("[guard]"));
         assert_eq!(shown("[guard] # x\nburst = 0", "0").as_deref(), Some("burst = 0"));
         assert_eq!(shown("[hunter2]\nburst = 0", "hunter2"), None);
+    }
+
+    #[test]
+    fn a_table_whose_header_is_spoilt_is_not_taken_for_the_one_above() {
+        let spoilt = "[[group]]\nname = \"a\"\n[[integration\"\nname = \"b\" hunter2";
+        assert_eq!(shown(spoilt, "hunter2").as_deref(), Some("name = ..."));
+        let joined = "[[group]]\nname = \"b\"token = \"hunter2\"";
+        assert_eq!(shown(joined, "hunter2").as_deref(), Some("name = ..."));
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::rules::{Name, Rule, mismatch};
 
 /// A value is quoted up to here.
 const QUOTED_MAX: usize = 60;
+/// No key that anyone means is longer.
+const KEY_MAX: usize = 32;
 
 /// A table, and what it is called in messages.
 pub(super) struct Table<'t> {
@@ -182,23 +184,26 @@ impl<'t> Table<'t> {
             if known.contains(&name) {
                 continue;
             }
-            let elsewhere = keys::tables_with(name);
-            let (what, fix) = if let Some(near) = keys::nearest(name, known) {
-                (format!("there is no such key; did you mean {near}?"), format!("write {near}"))
-            } else if elsewhere.is_empty() {
-                ("there is no such key".to_owned(), "delete it".to_owned())
-            } else {
-                let tables = elsewhere.join(" or ");
-                (format!("this key belongs to {tables}"), format!("move it to {tables}"))
+            // What does not look like a key may be a value, even a secret one, in the wrong place.
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+            let named = (name.len() <= KEY_MAX && name.bytes().all(plain)).then_some(name);
+            let shown = named.unwrap_or("a key");
+            let at_root = self.span.is_empty();
+            let (thing, title) = match value.get_ref() {
+                DeValue::Table(_) if at_root => ("table", format!("[{shown}]")),
+                list if at_root && is_table_list(list) => ("table", format!("[[{shown}]]")),
+                _ => ("key", self.title(shown)),
             };
-            let shown: String = name.chars().take(QUOTED_MAX).filter(|c| !c.is_control()).collect();
-            let title = match self.label.as_str() {
-                "the file" if value.get_ref().is_table() => format!("[{shown}]"),
-                "the file" if is_table_list(value.get_ref()) => format!("[[{shown}]]"),
-                _ => self.title(&shown),
+            let elsewhere = keys::tables_with(name).join(" or ");
+            let (what, fix) = if let Some(near) = keys::nearest(name, known) {
+                (format!("there is no such {thing}; did you mean {near}?"), format!("write {near}"))
+            } else if elsewhere.is_empty() {
+                (format!("there is no such {thing}"), "delete it".to_owned())
+            } else {
+                (format!("this key belongs to {elsewhere}"), format!("move it to {elsewhere}"))
             };
             let fault = Fault::new(what, known.join(", "), fix);
-            out.push(&key.span(), title, Some(name), fault);
+            out.push(&key.span(), title, named, fault);
         }
     }
 

@@ -122,6 +122,7 @@ fn caps_that_are_left_out_follow_those_that_are_written() {
     assert_eq!(of("{ per_10m = 30 }"), (30, 30, 30));
     assert_eq!(of("{ per_hour = 4 }"), (3, 4, 20));
     assert_eq!(of("{ per_10m = 1, per_day = 5 }"), (1, 5, 5));
+    assert_eq!(of("{ per_10m = 5, per_hour = 5, per_day = 5 }"), (5, 5, 5));
     assert_eq!(of("{}"), (3, 6, 20));
 }
 

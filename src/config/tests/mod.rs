@@ -1,6 +1,10 @@
 //! Config files, good and bad, and what is said about them.
 
 mod good;
+mod leaks;
+mod secrets;
+mod twice;
+mod wrong;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -32,4 +36,12 @@ fn bare(_: &str) -> Option<OsString> {
 /// Reads a text without its secrets.
 fn read(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new(FILE), Secrets::Skip, &bare)
+}
+
+/// All that is said about a text that is wrong.
+fn told(text: &str) -> String {
+    match read(text) {
+        Err(error) => error.to_string(),
+        Ok(config) => panic!("nothing is wrong with:\n{text}\n{config:?}"),
+    }
 }
