@@ -7,8 +7,9 @@
 //! A permit cannot be made outside the ledger:
 //!
 //! ```compile_fail,E0451
-//! # fn id() -> oncecast::model::DeliveryId { unimplemented!() }
-//! let permit = oncecast::ledger::Permit { delivery: id() };
+//! fn forge(delivery: oncecast::model::DeliveryId) -> oncecast::ledger::Permit {
+//!     oncecast::ledger::Permit { delivery }
+//! }
 //! ```
 //!
 //! It cannot be copied, nor cloned, nor spent twice:
@@ -37,8 +38,9 @@
 //! What was spent cannot be made up either:
 //!
 //! ```compile_fail,E0451
-//! # fn outcome() -> oncecast::model::Outcome { unimplemented!() }
-//! let spent = oncecast::ledger::Spent { outcome: outcome() };
+//! fn forge(outcome: oncecast::model::Outcome) -> oncecast::ledger::Spent {
+//!     oncecast::ledger::Spent { outcome }
+//! }
 //! ```
 //!
 //! ```

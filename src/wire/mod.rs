@@ -46,6 +46,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// The URL of a request.
     fn url(&self, request: &Request) -> String {
+        // An endpoint that is called as it stands keeps its slash: without it, many redirect.
+        if request.path.is_empty() {
+            return self.base.to_string();
+        }
         format!("{}{}", self.base.as_str().trim_end_matches('/'), request.path)
     }
 }

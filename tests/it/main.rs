@@ -5,6 +5,8 @@ mod house;
 mod kills;
 mod ledger;
 mod once;
+mod readme;
 #[path = "../support/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests against real servers")]
 mod support;
+mod wire;
