@@ -150,6 +150,8 @@ pub struct Overview {
     pub trust: Trust,
     /// Why everything is stopped, if it is.
     pub stopped: Option<String>,
+    /// Why it cannot be written, as far as is known.
+    pub unwritable: Option<String>,
     /// Entries known.
     pub entries: u64,
     /// Every feed it has seen, by name.

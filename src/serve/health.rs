@@ -53,6 +53,9 @@ pub fn judge(
     } else if let Some(why) = &overview.stopped {
         health.reasons.push(format!("{why}; to go on: oncecast resume --all"));
     }
+    if let Some(why) = &overview.unwritable {
+        health.reasons.push(format!("the ledger cannot be written, so nothing is sent: {why}"));
+    }
     for feed in feeds {
         let never = FeedState::default();
         let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
@@ -113,6 +116,7 @@ mod tests {
             ledger: "00".into(),
             trust: Trust::Sends,
             stopped: None,
+            unwritable: None,
             entries: 0,
             feeds: vec![(
                 "blog".into(),
@@ -161,6 +165,7 @@ mod tests {
         };
         reason(|o| o.lanes[0].stopped = Some("bad token".into()), "oncecast resume fedi");
         reason(|o| o.stopped = Some("everything is stopped".into()), "resume --all");
+        reason(|o| o.unwritable = Some("the disk is full".into()), "the disk is full");
         reason(|o| o.oldest_held = Some(NOW.minus(HOUR * 25)), "release");
         reason(|o| o.oldest_doubt = Some(NOW.minus(HOUR * 25)), "resolve");
         reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog is failing");

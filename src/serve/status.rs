@@ -40,6 +40,7 @@ pub(super) fn value(
         "id": overview.ledger,
         "trust": overview.trust,
         "stopped": overview.stopped,
+        "unwritable": overview.unwritable,
         "entries": overview.entries,
         "claims": overview.claims,
         "journal": overview.journal,

@@ -1,6 +1,7 @@
 //! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
 
 mod adapters;
+mod doubt;
 mod house;
 mod kills;
 mod ledger;

@@ -33,7 +33,8 @@ pub struct Receiver {
 
 #[derive(Default)]
 struct Truth {
-    requests: Vec<Value>,
+    /// Head and body of each request.
+    requests: Vec<(String, Value)>,
     seen: BTreeMap<String, u32>,
 }
 
@@ -63,6 +64,17 @@ impl Receiver {
         self.truth.lock().expect("free").requests.len()
     }
 
+    /// One header and the body of each request, in order.
+    pub fn received(&self, header: &str) -> Vec<(String, Value)> {
+        let truth = self.truth.lock().expect("free");
+        let value = |head: &str| {
+            let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+            let found = lines.find(|(name, _)| name.eq_ignore_ascii_case(header));
+            found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+        };
+        truth.requests.iter().map(|(head, body)| (value(head), body.clone())).collect()
+    }
+
     /// What the readers saw: title, and how often.
     pub fn seen(&self) -> BTreeMap<String, u32> {
         self.truth.lock().expect("free").seen.clone()
@@ -80,11 +92,11 @@ async fn receive(
     truth: &Mutex<Truth>,
     script: &(impl Fn(usize) -> Manner + ?Sized),
 ) -> io::Result<()> {
-    let (line, body) = read_request(&mut stream).await?;
+    let (head, body) = read_request(&mut stream).await?;
     let post: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let manner = {
         let mut truth = truth.lock().expect("free");
-        truth.requests.push(post.clone());
+        truth.requests.push((head.clone(), post.clone()));
         let manner = script(truth.requests.len());
         if !matches!(manner, Manner::Denies(_)) {
             let title = post["data"]["title"].as_str().unwrap_or("(untitled)").to_owned();
@@ -101,7 +113,7 @@ async fn receive(
         Manner::Answers(status) | Manner::Denies(status) => status,
         Manner::Redirects(status) => status,
     };
-    let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
+    let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
     let place = match manner {
         Manner::Redirects(_) => format!("location: {path}\r\n"),
         _ => String::new(),
@@ -111,7 +123,7 @@ async fn receive(
     stream.write_all(answer.as_bytes()).await
 }
 
-/// One request: its first line and its body.
+/// One request: its head and its body.
 async fn read_request(stream: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 8 << 10];
@@ -127,8 +139,7 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
                 .and_then(|(_, n)| n.trim().parse::<usize>().ok())
                 .unwrap_or(0);
             if bytes.len() >= head + 4 + length {
-                let line = words.lines().next().unwrap_or_default().to_owned();
-                return Ok((line, bytes[head + 4..head + 4 + length].to_vec()));
+                return Ok((words, bytes[head + 4..head + 4 + length].to_vec()));
             }
         }
         if read == 0 {

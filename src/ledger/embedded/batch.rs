@@ -1,7 +1,7 @@
 //! One transaction's worth of work, and what the writer knows between transactions.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::WriteTransaction;
@@ -28,6 +28,8 @@ pub(super) struct Core {
     pub(super) groups: BTreeMap<String, u32>,
     /// Every group there ever was, by number.
     pub(super) names: BTreeMap<u32, String>,
+    /// Why the last commit failed, until one succeeds.
+    pub(super) sick: Option<String>,
     /// Claims granted by this process and not settled.
     pub(super) live: HashSet<u64>,
     /// The latest moment told, and when it was: the ledger's time never goes back.
@@ -35,6 +37,11 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// The state folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     /// The ledger's time: the wall clock, except that it never goes back.
     pub(super) fn now(&mut self) -> Time {
         let (told, mark) = self.anchor;
@@ -58,7 +65,8 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn after_failed_commit(&mut self) {
+    pub(super) fn after_failed_commit(&mut self, why: &str) {
+        self.sick = Some(why.to_owned());
         // Numbers and names are read again when it is open again.
         self.groups.clear();
     }

@@ -94,8 +94,7 @@ impl Batch<'_, '_> {
         if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
             return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
         }
-        let folder = self.core.path.parent().unwrap_or(Path::new(".")).to_owned();
-        if let Some(why) = no_room(&folder) {
+        if let Some(why) = no_room(self.core.folder()) {
             return Ok(Claim::NotNow { wait: Some(Duration::from_secs(60)), why });
         }
 
@@ -151,8 +150,7 @@ impl Batch<'_, '_> {
         if let Some(why) = self.tables.meta::<String>("stop")? {
             return Ok(Some(format!("everything is stopped: {why}")));
         }
-        let folder = self.core.path.parent().unwrap_or(Path::new("."));
-        let file = folder.join(STOP_FILE);
+        let file = self.core.folder().join(STOP_FILE);
         // Where it cannot be looked for, it may be there.
         match file.try_exists() {
             Ok(false) => Ok(None),
@@ -167,7 +165,7 @@ impl Batch<'_, '_> {
 }
 
 /// Says so where the disk has no room to record an outcome.
-fn no_room(folder: &Path) -> Option<String> {
+pub(super) fn no_room(folder: &Path) -> Option<String> {
     match rustix::fs::statvfs(folder) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);

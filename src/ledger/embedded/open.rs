@@ -87,6 +87,7 @@ pub(super) fn first(
         setup: Setup::default(),
         groups: BTreeMap::new(),
         names: BTreeMap::new(),
+        sick: None,
         live: HashSet::new(),
         anchor: (numbers.latest.max(clock.now()), Mark::here()),
         clock,

@@ -11,6 +11,7 @@ use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
+use super::claim::no_room;
 use super::records::{Agenda, DeliveryRow, EntryRow};
 
 /// How many entries a person's words may mean before they must say more.
@@ -247,6 +248,7 @@ impl Batch<'_, '_> {
             ledger: EntryId::from_bytes(self.core.ledger).to_string(),
             trust: self.core.trust.clone(),
             stopped: self.stopped()?,
+            unwritable: self.core.sick.clone().or_else(|| no_room(self.core.folder())),
             entries: self.tables.entries()?,
             feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
             lanes,

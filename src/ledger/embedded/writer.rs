@@ -109,7 +109,7 @@ fn batch(open: &mut Opened, jobs: Vec<Job>) {
     match &result {
         Err(LedgerError::Uncertain(why)) => {
             tracing::error!(error = %why, "a ledger commit failed; it is closed and opened afresh");
-            open.core.after_failed_commit();
+            open.core.after_failed_commit(why);
             drop(database);
         }
         _ => open.database = Some(database),
@@ -142,7 +142,9 @@ fn commit(
     }
     #[expect(clippy::disallowed_methods, reason = "the ledger's own commit, with quick-repair on")]
     txn.commit().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
-    core.witnessed(&claims)
+    core.witnessed(&claims)?;
+    core.sick = None;
+    Ok(())
 }
 
 fn refuse(jobs: Vec<Job>, error: &LedgerError) {
