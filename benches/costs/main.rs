@@ -1,0 +1,33 @@
+//! What the promise costs: each figure is a ratio of contenders that took turns in one run, so that
+//! it means the same on any machine. `cargo bench` prints them all, `cargo bench -- poll` one.
+
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+
+mod blog;
+mod house;
+mod lanes;
+mod poll;
+mod process;
+mod publish;
+mod receiver;
+mod rounds;
+
+/// A bench by the name under which it can be asked for.
+type Bench = (&'static str, fn());
+
+const BENCHES: [Bench; 4] = [
+    ("poll", poll::bench),
+    ("publish", publish::bench),
+    ("lanes", lanes::bench),
+    ("process", process::bench),
+];
+
+fn main() {
+    // cargo gives every bench target its own `--bench`; what else stands there is a wish.
+    let wishes: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    for (name, bench) in BENCHES {
+        if wishes.is_empty() || wishes.iter().any(|wish| name.contains(wish.as_str())) {
+            bench();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The whole program as an operator runs it: CPU time for a hundred posts, memory at rest, size.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use oncecast::clock::Mark;
+
+use crate::blog::{ENTRIES, Shows, feed};
+use crate::house;
+use crate::receiver::{self, Heard};
+use crate::rounds::{median, memory, mib, spread, verdict};
+
+const ROUNDS: u32 = 7;
+/// Polls after which a daemon has taken its first document and rests.
+const POLLS_TO_REST: u64 = 2;
+/// How long a daemon is left alone before its memory is read.
+const IDLE: Duration = Duration::from_secs(4);
+const LOOK: Duration = Duration::from_millis(5);
+/// Longer than this and it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const MILLION: f64 = 1e6;
+
+pub(crate) fn bench() {
+    println!("\n== The whole process: {} ==", binary().display());
+    let (mut start, mut posts) = (Vec::new(), Vec::new());
+    let (mut idle, mut peak_idle, mut peak) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let daemon = Daemon::start();
+        daemon.until(|heard| heard.gets() >= POLLS_TO_REST);
+        rest(if round == 0 { IDLE } else { Duration::from_millis(300) });
+        let at_rest = daemon.cpu();
+        idle.push(daemon.memory("VmRSS"));
+        peak_idle.push(daemon.memory("VmHWM"));
+        daemon.heard.serve(feed(1 + ENTRIES, Shows::Summaries, 0));
+        daemon.until(|heard| heard.posts() >= u64::from(ENTRIES));
+        // The last settlement follows the last answer.
+        rest(Duration::from_millis(300));
+        let after = daemon.cpu();
+        assert_eq!(daemon.heard.posts(), u64::from(ENTRIES), "each was said once");
+        peak.push(daemon.memory("VmHWM"));
+        start.push(at_rest * 1e3);
+        posts.push((after - at_rest) * 1e3);
+    }
+    println!("{ROUNDS} rounds, a feed of {ENTRIES} entries, polled every second");
+    let line = |name: &str, unit: &str, values: &[f64]| {
+        println!("{name:<46} {:>8.2} {unit:<4} {}", median(values), spread(values));
+    };
+    line("cpu: start and first sight of the feed", "ms", &start);
+    line("cpu beyond that: 100 new entries, 100 posts", "ms", &posts);
+    line("memory at rest (VmRSS)", "MiB", &idle);
+    line("its peak until then (VmHWM)", "MiB", &peak_idle);
+    line("its peak after 100 posts (VmHWM)", "MiB", &peak);
+    let size = std::fs::metadata(binary()).map_or(0, |file| file.len());
+    let size = f64::from(u32::try_from(size).unwrap_or(u32::MAX)) / MILLION;
+    println!("{:<46} {size:>8.2} MB", "the binary");
+    let (posts, idle) = (median(&posts), median(&idle));
+    verdict("ms of cpu for 100 posts", posts, "at most 20", posts <= 20.0);
+    verdict("MiB at rest", idle, "under 15", idle < 15.0);
+    verdict("MB of binary", size, "under 15", size < 15.0);
+}
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_oncecast"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a process at rest is measured on the real clock")]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A daemon, its blog and its receiver.
+struct Daemon {
+    child: Child,
+    heard: std::sync::Arc<Heard>,
+    folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let folder = house::folder();
+        let (url, heard) = receiver::open();
+        heard.serve(feed(1, Shows::Summaries, 0));
+        let dir = folder.path();
+        let config = format!(
+            "[ledger]\npath = {:?}\n[serve]\nlisten = \"127.0.0.1:0\"\ncontrol = {:?}\n\
+             [guard]\nsettle = \"0s\"\nburst = 1000\nshare = 1.0\n\
+             [[feed]]\nname = \"blog\"\nurl = \"{url}\"\nevery = \"1s\"\n\
+             [[integration]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"{url}\"\n\
+             pace = {{ every = \"0s\", burst = 1 }}\n\
+             caps = {{ per_10m = 1000, per_hour = 1000, per_day = 1000 }}\n\
+             [[group]]\nname = \"readers\"\nintegration = \"hook\"\n",
+            dir.join("ledger.redb"),
+            dir.join("control.sock"),
+        );
+        std::fs::write(dir.join("oncecast.toml"), config).expect("a config");
+        let child = Command::new(binary())
+            .arg("--config")
+            .arg(dir.join("oncecast.toml"))
+            .arg("run")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(dir.join("log")).expect("a log"))
+            .env_remove("NOTIFY_SOCKET")
+            .spawn()
+            .expect("the daemon starts");
+        Self { child, heard, folder }
+    }
+
+    fn until(&self, so: impl Fn(&Heard) -> bool) {
+        let began = Mark::here();
+        while !so(&self.heard) {
+            let log = || std::fs::read_to_string(self.folder.path().join("log"));
+            assert!(began.elapsed() < PATIENCE, "the daemon hangs:\n{:?}", log());
+            rest(LOOK);
+        }
+    }
+
+    fn memory(&self, line: &str) -> f64 {
+        mib(memory(&self.child.id().to_string(), line))
+    }
+
+    /// CPU time of its threads in seconds, to the nanosecond; `/proc/PID/stat` counts in hundredths.
+    /// A thread that has ended would be missed: tokio keeps its own for ten seconds, the ledger's stays.
+    fn cpu(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let of = |task: std::fs::DirEntry| -> Option<u64> {
+            let spent = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            spent.split(' ').next()?.parse().ok()
+        };
+        let spent: u64 = tasks.flatten().filter_map(of).sum();
+        Duration::from_nanos(spent).as_secs_f64()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // One that has ended already is what is wanted.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

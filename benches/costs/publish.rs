@@ -1,0 +1,202 @@
+//! One claim-publish-settle on loopback against what it cannot do without: one POST by the same
+//! client, two commits of the same engine and one fdatasync.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use oncecast::adapter::{Piece, registry};
+use oncecast::clock::{Clock as _, SystemClock};
+use oncecast::feed::parse::{self, Hints};
+use oncecast::ledger::{Claim, DueWork, Ledger as _, Work};
+use oncecast::model::{Method, Outcome, Request};
+use oncecast::wire::{Endpoint, Http, Outgoing, Transport as _, Wire};
+use redb::{Database, TableDefinition};
+use url::Url;
+
+use crate::blog::{ENTRIES, Shows, feed};
+use crate::house::{House, group, integration};
+use crate::receiver;
+use crate::rounds::{Took, Turns, median, ratios, table, time, time_async, verdict};
+
+const LANE: &str = "lane";
+/// Rounds of one delivery each; every one takes an entry.
+const ROUNDS: u32 = 500;
+/// The rate that is wanted, of the bare one.
+const WANTED: f64 = 0.8;
+const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
+/// As large as a row of the ledger.
+const ROW: [u8; 200] = [7; 200];
+/// As large as a record of the witness.
+const RECORD: [u8; 64] = [7; 64];
+/// The ledger's own.
+const CACHE_BYTES: usize = 8 << 20;
+
+pub(crate) fn bench() {
+    println!("\n== One claim-publish-settle on loopback ==");
+    let (url, heard) = receiver::open();
+    let house = House::open(&[LANE]);
+    house.admit_entries(entries(1));
+    for page in 1..=ROUNDS.div_ceil(ENTRIES) {
+        house.admit_entries(entries(1 + page * ENTRIES));
+    }
+    let parts = house.parts();
+    let wire = parts.wire.as_ref();
+    let endpoint = Endpoint { base: url.clone(), timeout: integration(LANE, &url).timeout };
+    let bare = Bare::open(&house);
+    let mut least = Turns::of("bare: POST, 2 commits, fdatasync");
+    let mut post = Turns::of("  of which the POST");
+    let mut commits = Turns::of("  of which the commits");
+    let mut once = Turns::of("claim, publish, settle");
+    let mut step = Turns::of("the same with due and compose");
+    for round in 0..ROUNDS {
+        let due = due(&house);
+        let request = compose(&due, &url);
+        least.turn(|| {
+            let (posting, ()) = time(|| bare.post(&house, &url, &request));
+            let (committing, ()) = time(|| bare.commit(u64::from(round)));
+            let (syncing, ()) = time(|| bare.sync());
+            post.turn(|| posting);
+            commits.turn(|| committing);
+            sum([posting, committing, syncing])
+        });
+        if round % 2 == 0 {
+            once.turn(|| {
+                house.runtime.block_on(carry(&house, wire, &endpoint, &url, due, request))
+            });
+        } else {
+            step.turn(|| {
+                let stretch = async {
+                    let due = next(&house).await;
+                    let request = compose(&due, &url);
+                    carry(&house, wire, &endpoint, &url, due, request).await
+                };
+                house.runtime.block_on(async { time_async(stretch).await.0 })
+            });
+        }
+    }
+    assert_eq!(heard.posts(), 2 * u64::from(ROUNDS), "each was heard once");
+    let title = format!("{ROUNDS} rounds, every other one from due");
+    table(&title, &least, &[&post, &commits, &once, &step]);
+    let walls = least.walls();
+    let pick = |odd: usize| -> Vec<f64> { walls.iter().copied().skip(odd).step_by(2).collect() };
+    for (name, base, turns) in
+        [("rate of claim-publish-settle", pick(0), &once), ("rate from due", pick(1), &step)]
+    {
+        let rate = median(&ratios(&base, &turns.walls()));
+        verdict(name, rate, "at least 0.8 of the bare rate", rate >= WANTED);
+    }
+}
+
+fn sum(stretches: [Took; 3]) -> Took {
+    Took {
+        wall: stretches.iter().map(|s| s.wall).sum(),
+        cpu: stretches.iter().map(|s| s.cpu).sum(),
+    }
+}
+
+fn entries(first: u32) -> Vec<oncecast::model::Entry> {
+    let bytes = feed(first, Shows::Summaries, 0);
+    parse::parse(&bytes, &Hints::default()).expect("a feed").entries
+}
+
+fn due(house: &House) -> DueWork {
+    house.runtime.block_on(next(house))
+}
+
+async fn next(house: &House) -> DueWork {
+    match house.ledger.due(LANE).await.expect("the ledger tells").work {
+        Some(Work::Due(due)) => *due,
+        other => panic!("a delivery is due, not {other:?}"),
+    }
+}
+
+fn compose(due: &DueWork, url: &Url) -> Request {
+    let adapter = registry::build(&integration(LANE, url));
+    let group = group(LANE);
+    let piece = Piece {
+        entry: &due.entry,
+        entry_id: due.entry_id,
+        group: &group,
+        key: &due.key,
+        opened: due.opened,
+        number: due.id.entry,
+        now: SystemClock.now(),
+    };
+    let post = adapter.compose(&piece, &Default::default()).expect("composed");
+    adapter.request(&post, &piece, &Default::default()).expect("a request")
+}
+
+/// The dangerous stretch as [`oncecast::flow::deliver`] walks it.
+async fn carry(
+    house: &House,
+    wire: &Wire,
+    endpoint: &Endpoint,
+    url: &Url,
+    due: DueWork,
+    request: Request,
+) -> Took {
+    let adapter = registry::build(&integration(LANE, url));
+    let stretch = async {
+        let Claim::Granted(permit) = house.ledger.claim(due.id, request).await.expect("claimed")
+        else {
+            panic!("the claim is granted");
+        };
+        let spent = wire.publish(permit, endpoint, &[], adapter.as_ref()).await;
+        house.ledger.settle(&spent).await.expect("settled");
+        assert!(matches!(spent.outcome(), Outcome::Published { .. }), "{:?}", spent.outcome());
+    };
+    time_async(stretch).await.0
+}
+
+/// What a delivery cannot do without.
+struct Bare {
+    database: Database,
+    record: File,
+    client: Http,
+}
+
+impl Bare {
+    fn open(house: &House) -> Self {
+        let folder = house.folder.path();
+        let database = redb::Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .create(folder.join("bare.redb"))
+            .expect("a database");
+        let record = File::create(folder.join("bare.witness")).expect("a file");
+        let bare = Self { database, record, client: Http::new().expect("a client") };
+        (0..u64::from(ROUNDS)).for_each(|key| bare.upsert(key));
+        bare
+    }
+
+    fn post(&self, house: &House, url: &Url, request: &Request) {
+        let outgoing = Outgoing {
+            method: Method::Post,
+            url: url.to_string(),
+            headers: &request.headers,
+            secret_headers: &[],
+            body: request.body.as_bytes(),
+            timeout: std::time::Duration::from_secs(10),
+            max_body: 1 << 20,
+        };
+        let answer = house.runtime.block_on(self.client.send(outgoing)).expect("an answer");
+        assert_eq!(answer.status, 204);
+    }
+
+    fn commit(&self, key: u64) {
+        self.upsert(key);
+        self.upsert(key);
+    }
+
+    fn upsert(&self, key: u64) {
+        #[expect(clippy::disallowed_methods, reason = "a database of the bench's own")]
+        let mut txn = self.database.begin_write().expect("a transaction");
+        txn.set_quick_repair(true);
+        txn.open_table(ROWS).expect("a table").insert(key, &ROW[..]).expect("a row");
+        #[expect(clippy::disallowed_methods, reason = "a database of the bench's own")]
+        txn.commit().expect("committed");
+    }
+
+    fn sync(&self) {
+        (&self.record).write_all(&RECORD).and_then(|()| self.record.sync_data()).expect("on disk");
+    }
+}
