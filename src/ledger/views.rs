@@ -109,7 +109,8 @@ pub struct EntryView {
 /// One delivery as people see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeliveryView {
-    /// Its number in the ledger.
+    /// Its number in the ledger; a published status has an `id` of its own, the platform's.
+    #[serde(rename = "delivery")]
     pub id: DeliveryId,
     /// The entry's id.
     pub entry_id: EntryId,
@@ -222,5 +223,42 @@ impl GroupView {
     #[must_use]
     pub fn count(&self, kind: StatusKind) -> u64 {
         self.counts.iter().find(|(k, _)| *k == kind).map_or(0, |(_, n)| *n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HoldReason, How, Receipt, Reference, WithdrawReason};
+
+    /// What crosses the control socket must come out as it went in, whatever its status says.
+    #[test]
+    fn a_view_survives_its_written_form_in_every_status() {
+        let at = Time::from_millis(5);
+        let reference = Reference { id: Some("9".into()), url: Some("https://x.example/9".into()) };
+        for status in [
+            Status::Baseline,
+            Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },
+            Status::Held { reason: HoldReason::Unfit { why: "too long".into() } },
+            Status::Due { attempt: 1, not_before: at },
+            Status::Claimed { attempt: 1, permit: 2, maybe: true },
+            Status::Published { receipt: Receipt { reference, at, how: How::Asked } },
+            Status::Refused { reason: "no".into() },
+            Status::InDoubt { attempt: 1, evidence: "reset".into(), next_look: at, looks: 3 },
+            Status::Withdrawn { reason: WithdrawReason::Person { why: "old".into() } },
+        ] {
+            let view = DeliveryView {
+                id: DeliveryId { entry: 1, group: 2, generation: 3 },
+                entry_id: EntryId::from_bytes([7; 16]),
+                title: "T".into(),
+                group: "g".into(),
+                status,
+                since: at,
+                settling: false,
+            };
+            let text = serde_json::to_string(&view).expect("written");
+            let back: DeliveryView = serde_json::from_str(&text).expect(&text);
+            assert_eq!((back.id, back.status), (view.id, view.status), "{text}");
+        }
     }
 }

@@ -36,17 +36,10 @@ async fn ten_posts_reach_three_platforms_once_each_through_everything() {
     for title in OLD {
         blog.publish(title).await;
     }
-    let mut daemon = Daemon::with(&config(&blog, &sky, &chat, &fedi));
-    for (name, secret) in [
-        ("sky-password", sky.text("password")),
-        ("chat-password", chat.text("password")),
-        ("fedi-token", fedi.text("token")),
-    ] {
-        let path = daemon.path(name);
-        std::fs::write(&path, secret).expect("written");
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&path, private).expect("set");
-    }
+    let urls = [&sky, &chat, &fedi].map(|server| server.text("url"));
+    let reached = [(&sky, &*urls[0]), (&chat, &*urls[1]), (&fedi, &*urls[2])];
+    let mut daemon = Daemon::with(&platforms(&blog.0.text("feed"), reached));
+    secrets(&daemon, &sky, &chat, &fedi);
     daemon.start().await;
     daemon.baseline("blog").await;
 
@@ -116,12 +109,27 @@ async fn looked_again(daemon: &Daemon) {
     until("the feed to be read again", async || read().await != before).await;
 }
 
-fn config(blog: &Blog, sky: &Server, chat: &Server, fedi: &Server) -> String {
+/// The secrets of the three platforms, in files that nobody else may read.
+pub(crate) fn secrets(daemon: &Daemon, sky: &Server, chat: &Server, fedi: &Server) {
+    for (name, secret) in [
+        ("sky-password", sky.text("password")),
+        ("chat-password", chat.text("password")),
+        ("fedi-token", fedi.text("token")),
+    ] {
+        let path = daemon.path(name);
+        std::fs::write(&path, secret).expect("written");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("set");
+    }
+}
+
+/// A feed and the three platforms, each with the address at which the daemon is to reach it.
+pub(crate) fn platforms(feed: &str, [sky, chat, fedi]: [(&Server, &str); 3]) -> String {
     let open = "pace = { every = \"0s\", burst = 1 }\ndoubt_after = \"1s\"\n\
                 caps = { per_10m = 100, per_hour = 100, per_day = 100 }\n";
     format!(
         "[guard]\nsettle = \"2s\"\nburst = 20\nshare = 1.0\n\
-         [[feed]]\nname = \"blog\"\nurl = {:?}\nevery = \"1s\"\n\
+         [[feed]]\nname = \"blog\"\nurl = {feed:?}\nevery = \"1s\"\n\
          [[integration]]\nname = \"sky\"\nkind = \"bluesky\"\nurl = {:?}\nidentifier = {:?}\n\
          password = {{ file = \"sky-password\" }}\n{open}\
          [[integration]]\nname = \"chat\"\nkind = \"matrix\"\nurl = {:?}\nuser = {:?}\n\
@@ -131,12 +139,11 @@ fn config(blog: &Blog, sky: &Server, chat: &Server, fedi: &Server) -> String {
          [[group]]\nname = \"sky\"\nintegration = \"sky\"\n\
          [[group]]\nname = \"room\"\nintegration = \"chat\"\nroom = {:?}\n\
          [[group]]\nname = \"fedi\"\nintegration = \"fedi\"\n",
-        blog.0.text("feed"),
-        sky.text("url"),
-        sky.text("identifier"),
-        chat.text("url"),
-        chat.text("user"),
-        fedi.text("url"),
-        chat.text("room"),
+        sky.1,
+        sky.0.text("identifier"),
+        chat.1,
+        chat.0.text("user"),
+        fedi.1,
+        chat.0.text("room"),
     )
 }
