@@ -64,12 +64,15 @@ pub(super) async fn demo(what: cli::Demo) -> Outcome {
         "a blog with 3 old posts, and three groups: steady; forgetful, which shows a post and drops \
          the answer; slow",
     );
-    let result = play(&mut stage, &mut script, &groups, began).await;
+    let result = tokio::select! {
+        result = play(&mut stage, &mut script, &groups, began) => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(exit::STOPPED, "stopped before its end")),
+    };
     stage.end().await;
-    let passed = result?;
     if !kept {
         std::fs::remove_dir_all(&dir).map_err(failed)?;
     }
+    let passed = result?;
     Ok(if passed { exit::OK } else { exit::FAILED })
 }
 

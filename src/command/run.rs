@@ -77,7 +77,7 @@ async fn obey(tell: tokio::sync::mpsc::Sender<Running>) {
         }
         if ending {
             tracing::warn!("ending at once; what was being sent is in doubt");
-            std::process::exit(130);
+            std::process::exit(i32::from(exit::STOPPED));
         }
         ending = true;
         tell.send(Running::End).await.ok();

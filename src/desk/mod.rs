@@ -33,6 +33,8 @@ pub mod exit {
     pub const UNTRUSTED: u8 = 77;
     /// The config is wrong.
     pub const CONFIG: u8 = 78;
+    /// Stopped by Ctrl-C before its end.
+    pub const STOPPED: u8 = 130;
 }
 
 /// Why a command ends without having done what was asked, in words, with its exit code.
