@@ -7,6 +7,7 @@ mod kills;
 mod ledger;
 mod once;
 mod readme;
+mod service;
 #[path = "../support/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests against real servers")]
 mod support;

@@ -14,13 +14,14 @@ use tokio::process::{Child, Command};
 pub struct Daemon {
     folder: TempDir,
     child: Option<Child>,
+    environment: Vec<(String, String)>,
 }
 
 impl Daemon {
     /// A folder with a config: `rest` is everything but `[ledger]` and `[serve]`.
     pub fn with(rest: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let daemon = Self { folder, child: None };
+        let daemon = Self { folder, child: None, environment: Vec::new() };
         daemon.configure(rest);
         daemon
     }
@@ -34,6 +35,15 @@ impl Daemon {
         std::fs::write(self.path("oncecast.toml"), text).expect("written");
     }
 
+    /// Sets a variable for the daemon and every command.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -42,7 +52,9 @@ impl Daemon {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oncecast"));
         command.arg("--config").arg(self.path("oncecast.toml")).args(arguments);
-        command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).kill_on_drop(true);
+        let environment = self.environment.iter().map(|(n, v)| (n, v));
+        command.env_remove("NOTIFY_SOCKET").envs(environment);
+        command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
