@@ -283,7 +283,14 @@ pub(super) fn cut_long(mut text: String) -> String {
 
 /// Writes text so that an XML parser reads the same text again.
 pub(super) fn escape_into(text: &str, out: &mut String) {
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let plain = rest.bytes().position(|b| !is_plain(b)).unwrap_or(rest.len());
+        if plain > 0 {
+            out.push_str(&rest[..plain]);
+            rest = &rest[plain..];
+            continue;
+        }
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -292,5 +299,12 @@ pub(super) fn escape_into(text: &str, out: &mut String) {
             c if markup::is_forbidden(c) => {}
             c => out.push(c),
         }
+        rest = &rest[c.len_utf8()..];
     }
+}
+
+/// Whether a byte is a char that XML text may hold as it stands.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
+        && !matches!(byte, b'&' | b'<' | b'>' | b'"')
 }

@@ -233,7 +233,9 @@ pub(super) fn decode<'t>(text: &'t str, entities: &HashMap<&str, String>) -> Cow
 /// Text as it stands, but for characters that no text has. A C1 control is a byte of windows-1252
 /// that somebody took for Latin-1, and becomes what it was.
 pub(super) fn decode_none(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_forbidden) {
+    // Of ASCII, which most text is, a byte tells.
+    let plain = |b: u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    if text.bytes().all(plain) || !text.contains(is_forbidden) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
