@@ -25,4 +25,10 @@ impl Caps {
             (Duration::from_secs(86_400), self.per_day),
         ]
     }
+
+    /// The largest of the caps: no window needs to know of more claims.
+    #[must_use]
+    pub fn most(&self) -> u32 {
+        self.per_10m.max(self.per_hour).max(self.per_day)
+    }
 }

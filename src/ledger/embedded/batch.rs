@@ -108,7 +108,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         txn: &'txn WriteTransaction,
         core: &'core mut Core,
     ) -> Result<Self, LedgerError> {
-        let tables = Tables::open(txn)?;
+        let tables = Tables::of(txn);
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
         Ok(Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None })

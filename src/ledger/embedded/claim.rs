@@ -90,7 +90,8 @@ impl Batch<'_, '_> {
         if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
             return Ok(self.wait_until(until, format!("{lane_name} rests after failures")));
         }
-        let claims = self.tables.claims(lane.number, self.now.minus(caps::LONGEST))?;
+        let since = self.now.minus(caps::LONGEST);
+        let claims = self.tables.claims(lane.number, since, lane_caps.most())?;
         if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
             return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
         }

@@ -254,7 +254,7 @@ fn create(path: &Path, clock: &dyn Clock, ghosts: &[Claimed]) -> Result<(), Ledg
         let mut txn = database.begin_write().map_err(|e| failed(&e))?;
         txn.set_quick_repair(true);
         {
-            let mut tables = super::tables::Tables::open(&txn)?;
+            let mut tables = super::tables::Tables::make(&txn)?;
             let ledger = EntryId::from_bytes(id);
             let made = clock.now();
             tables.set_meta("identity", &Identity { ledger, made, layout: LAYOUT })?;

@@ -218,7 +218,8 @@ impl Batch<'_, '_> {
         let mut lanes = Vec::new();
         for lane in &self.core.setup.lanes {
             let row = self.tables.lane(&lane.name)?;
-            let claims = self.tables.claims(row.number, self.now.minus(caps::LONGEST))?;
+            let since = self.now.minus(caps::LONGEST);
+            let claims = self.tables.claims(row.number, since, u32::MAX)?;
             lanes.push(LaneView {
                 name: lane.name.clone(),
                 paused: row.paused,

@@ -3,6 +3,7 @@
 //! redb sees only bytes: the encoding is ours, so a new redb cannot change it. Keys are in the order
 //! of time wherever rows are many (25 times the speed of hashed keys); hashes stand only in `alias`.
 
+use std::cell::OnceCell;
 use std::ops::RangeInclusive;
 
 use redb::{
@@ -57,42 +58,76 @@ pub(super) fn broken(error: impl Into<redb::Error>) -> LedgerError {
     LedgerError::Unusable(error.to_string())
 }
 
+/// A table that is opened when it is first used: most transactions use a few.
+struct Lazy<'txn> {
+    txn: &'txn WriteTransaction,
+    definition: Definition,
+    open: OnceCell<Bytes<'txn>>,
+}
+
+impl<'txn> Lazy<'txn> {
+    fn new(txn: &'txn WriteTransaction, definition: Definition) -> Self {
+        Self { txn, definition, open: OnceCell::new() }
+    }
+
+    fn read(&self) -> Result<&Bytes<'txn>, LedgerError> {
+        if let Some(table) = self.open.get() {
+            return Ok(table);
+        }
+        let table = self.txn.open_table(self.definition).map_err(broken)?;
+        Ok(self.open.get_or_init(|| table))
+    }
+
+    fn write(&mut self) -> Result<&mut Bytes<'txn>, LedgerError> {
+        self.read()?;
+        self.open.get_mut().ok_or_else(|| LedgerError::Unusable("a table is not open".to_owned()))
+    }
+}
+
 /// The tables of one write transaction.
 pub(super) struct Tables<'txn> {
-    meta: Bytes<'txn>,
-    feed: Bytes<'txn>,
-    entry: Bytes<'txn>,
-    alias: Bytes<'txn>,
-    seen: Bytes<'txn>,
-    delivery: Bytes<'txn>,
-    agenda: Bytes<'txn>,
-    claim: Bytes<'txn>,
-    journal: Bytes<'txn>,
-    ghost: Bytes<'txn>,
+    meta: Lazy<'txn>,
+    feed: Lazy<'txn>,
+    entry: Lazy<'txn>,
+    alias: Lazy<'txn>,
+    seen: Lazy<'txn>,
+    delivery: Lazy<'txn>,
+    agenda: Lazy<'txn>,
+    claim: Lazy<'txn>,
+    journal: Lazy<'txn>,
+    ghost: Lazy<'txn>,
     /// How many writes there were.
     pub(super) writes: u64,
 }
 
 impl<'txn> Tables<'txn> {
-    pub(super) fn open(txn: &'txn WriteTransaction) -> Result<Self, LedgerError> {
-        let open = |definition| txn.open_table(definition).map_err(broken);
-        Ok(Self {
-            meta: open(META)?,
-            feed: open(FEED)?,
-            entry: open(ENTRY)?,
-            alias: open(ALIAS)?,
-            seen: open(SEEN)?,
-            delivery: open(DELIVERY)?,
-            agenda: open(AGENDA)?,
-            claim: open(CLAIM)?,
-            journal: open(JOURNAL)?,
-            ghost: open(GHOST)?,
+    pub(super) fn of(txn: &'txn WriteTransaction) -> Self {
+        let lazy = |definition| Lazy::new(txn, definition);
+        Self {
+            meta: lazy(META),
+            feed: lazy(FEED),
+            entry: lazy(ENTRY),
+            alias: lazy(ALIAS),
+            seen: lazy(SEEN),
+            delivery: lazy(DELIVERY),
+            agenda: lazy(AGENDA),
+            claim: lazy(CLAIM),
+            journal: lazy(JOURNAL),
+            ghost: lazy(GHOST),
             writes: 0,
-        })
+        }
+    }
+
+    /// Makes every table, so that whoever only reads finds them.
+    pub(super) fn make(txn: &'txn WriteTransaction) -> Result<Self, LedgerError> {
+        for definition in ALL {
+            txn.open_table(definition).map_err(broken)?;
+        }
+        Ok(Self::of(txn))
     }
 
     pub(super) fn meta<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, LedgerError> {
-        read(&self.meta, key.as_bytes())
+        read(self.meta.read()?, key.as_bytes())
     }
 
     pub(super) fn set_meta<T: Serialize>(
@@ -101,12 +136,12 @@ impl<'txn> Tables<'txn> {
         value: &T,
     ) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.meta, key.as_bytes(), value)
+        write(self.meta.write()?, key.as_bytes(), value)
     }
 
     pub(super) fn remove_meta(&mut self, key: &str) -> Result<(), LedgerError> {
         self.writes += 1;
-        self.meta.remove(key.as_bytes()).map_err(broken)?;
+        self.meta.write()?.remove(key.as_bytes()).map_err(broken)?;
         Ok(())
     }
 
@@ -121,7 +156,9 @@ impl<'txn> Tables<'txn> {
     /// Every group there ever was, by name.
     pub(super) fn groups(&self) -> Result<Vec<(String, GroupRow)>, LedgerError> {
         let mut groups = Vec::new();
-        for item in self.meta.range::<&[u8]>(&b"group/"[..]..&b"group0"[..]).map_err(broken)? {
+        for item in
+            self.meta.read()?.range::<&[u8]>(&b"group/"[..]..&b"group0"[..]).map_err(broken)?
+        {
             let (key, row) = item.map_err(broken)?;
             let name = String::from_utf8_lossy(&key.value()[b"group/".len()..]).into_owned();
             groups.push((name, records::decode(key.value(), row.value())?));
@@ -138,7 +175,7 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn feed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
-        read(&self.feed, name.as_bytes())
+        read(self.feed.read()?, name.as_bytes())
     }
 
     pub(super) fn set_feed<T: Serialize>(
@@ -147,12 +184,12 @@ impl<'txn> Tables<'txn> {
         row: &T,
     ) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.feed, name.as_bytes(), row)
+        write(self.feed.write()?, name.as_bytes(), row)
     }
 
     pub(super) fn feeds<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>, LedgerError> {
         let mut feeds = Vec::new();
-        for item in self.feed.iter().map_err(broken)? {
+        for item in self.feed.read()?.iter().map_err(broken)? {
             let (key, row) = item.map_err(broken)?;
             let name = String::from_utf8_lossy(key.value()).into_owned();
             feeds.push((name, records::decode(key.value(), row.value())?));
@@ -161,7 +198,7 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn entry(&self, number: u64) -> Result<EntryRow, LedgerError> {
-        read(&self.entry, &number.to_be_bytes())?.ok_or_else(|| LedgerError::Untrusted {
+        read(self.entry.read()?, &number.to_be_bytes())?.ok_or_else(|| LedgerError::Untrusted {
             why: format!("entry {number} is named and is not there"),
             mend: "oncecast ledger verify".to_owned(),
         })
@@ -169,23 +206,23 @@ impl<'txn> Tables<'txn> {
 
     pub(super) fn set_entry(&mut self, number: u64, row: &EntryRow) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.entry, &number.to_be_bytes(), row)
+        write(self.entry.write()?, &number.to_be_bytes(), row)
     }
 
     pub(super) fn known_by(&self, alias: &Fingerprint) -> Result<Option<u64>, LedgerError> {
-        read(&self.alias, &alias_key(alias))
+        read(self.alias.read()?, &alias_key(alias))
     }
 
     pub(super) fn set_alias(&mut self, alias: &Fingerprint, entry: u64) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.alias, &alias_key(alias), &entry)
+        write(self.alias.write()?, &alias_key(alias), &entry)
     }
 
     pub(super) fn set_id(&mut self, id: &[u8; 16], entry: u64) -> Result<(), LedgerError> {
         self.writes += 1;
         let mut key = vec![ID];
         key.extend_from_slice(id);
-        write(&mut self.alias, &key, &entry)
+        write(self.alias.write()?, &key, &entry)
     }
 
     /// The entry numbers of up to `limit` ids in a range of raw ids.
@@ -197,7 +234,8 @@ impl<'txn> Tables<'txn> {
         let key = |id: &[u8; 16]| [&[ID][..], id].concat();
         let (from, to) = (key(range.start()), key(range.end()));
         let mut found = Vec::new();
-        let range = self.alias.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
+        let range =
+            self.alias.read()?.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
         for item in range.take(limit) {
             let (key, row) = item.map_err(broken)?;
             found.push(records::decode(key.value(), row.value())?);
@@ -206,16 +244,16 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn has_seen(&self, feed: u32, entry: u64) -> Result<bool, LedgerError> {
-        Ok(self.seen.get(seen_key(feed, entry).as_slice()).map_err(broken)?.is_some())
+        Ok(self.seen.read()?.get(seen_key(feed, entry).as_slice()).map_err(broken)?.is_some())
     }
 
     pub(super) fn set_seen(&mut self, feed: u32, entry: u64, at: Time) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.seen, &seen_key(feed, entry), &at)
+        write(self.seen.write()?, &seen_key(feed, entry), &at)
     }
 
     pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>, LedgerError> {
-        read(&self.delivery, &delivery_key(id))
+        read(self.delivery.read()?, &delivery_key(id))
     }
 
     /// Writes a delivery and moves it on the agenda and in the counts; every change of a delivery
@@ -233,11 +271,11 @@ impl<'txn> Tables<'txn> {
         if old != new {
             if let Some((list, time)) = old {
                 let key = agenda_key(list, id.group, time, id);
-                self.agenda.remove(key.as_slice()).map_err(broken)?;
+                self.agenda.write()?.remove(key.as_slice()).map_err(broken)?;
             }
             if let Some((list, time)) = new {
                 let key = agenda_key(list, id.group, time, id);
-                self.agenda.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
+                self.agenda.write()?.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
             }
         }
         let was = before.map(|(row, _)| row.status.kind());
@@ -254,7 +292,7 @@ impl<'txn> Tables<'txn> {
             add(row.status.kind(), 1);
             self.set_meta(&key, &counts)?;
         }
-        write(&mut self.delivery, &delivery_key(id), row)
+        write(self.delivery.write()?, &delivery_key(id), row)
     }
 
     pub(super) fn counts(&self, group: u32) -> Result<Vec<(StatusKind, u64)>, LedgerError> {
@@ -269,8 +307,11 @@ impl<'txn> Tables<'txn> {
         let from = delivery_key(DeliveryId { entry, group: 0, generation: 0 });
         let to = delivery_key(DeliveryId { entry, group: u32::MAX, generation: u32::MAX });
         let mut rows = Vec::new();
-        let range =
-            self.delivery.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
+        let range = self
+            .delivery
+            .read()?
+            .range::<&[u8]>(from.as_slice()..=to.as_slice())
+            .map_err(broken)?;
         for item in range {
             let (key, row) = item.map_err(broken)?;
             rows.push((delivery_at(key.value()), records::decode(key.value(), row.value())?));
@@ -291,7 +332,8 @@ impl<'txn> Tables<'txn> {
         let mut to = [u8::MAX; 29];
         to[..5].copy_from_slice(&from[..5]);
         let mut places = Vec::new();
-        let range = self.agenda.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
+        let range =
+            self.agenda.read()?.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
         for item in range.take(limit) {
             let (key, _) = item.map_err(broken)?;
             let mut time = [0; 8];
@@ -302,18 +344,26 @@ impl<'txn> Tables<'txn> {
         Ok(places)
     }
 
-    /// The lane's claims after a moment, oldest first, whatever the clock says of the future.
-    pub(super) fn claims(&self, lane: u32, after: Time) -> Result<Vec<Time>, LedgerError> {
+    /// The lane's claims after a moment, oldest first, whatever the clock says of the future; only the
+    /// newest `limit`, since no cap asks for more.
+    pub(super) fn claims(
+        &self,
+        lane: u32,
+        after: Time,
+        limit: u32,
+    ) -> Result<Vec<Time>, LedgerError> {
         let from = claim_key(lane, after, u64::MAX);
         let to = claim_key(lane, Time::from_millis(u64::MAX), u64::MAX);
         let mut times = Vec::new();
-        let range = self.claim.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
-        for item in range {
+        let claims = self.claim.read()?;
+        let range = claims.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
+        for item in range.rev().take(limit as usize) {
             let (key, _) = item.map_err(broken)?;
             let mut time = [0; 8];
             time.copy_from_slice(&key.value()[4..12]);
             times.push(Time::from_millis(u64::from_be_bytes(time)));
         }
+        times.reverse();
         Ok(times)
     }
 
@@ -325,7 +375,7 @@ impl<'txn> Tables<'txn> {
     ) -> Result<(), LedgerError> {
         self.writes += 1;
         let key = claim_key(lane, at, number);
-        self.claim.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
+        self.claim.write()?.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
         Ok(())
     }
 
@@ -336,14 +386,14 @@ impl<'txn> Tables<'txn> {
         let row = records::encode(&key, line)?;
         let head = head.after(&row);
         let row = [head.hash.as_slice(), &row].concat();
-        self.journal.insert(key.as_slice(), row.as_slice()).map_err(broken)?;
+        self.journal.write()?.insert(key.as_slice(), row.as_slice()).map_err(broken)?;
         Ok(head)
     }
 
     /// The hash of a line, and the line.
     pub(super) fn line(&self, number: u64) -> Result<Option<([u8; 32], Line)>, LedgerError> {
         let key = number.to_be_bytes();
-        let Some(row) = self.journal.get(key.as_slice()).map_err(broken)? else {
+        let Some(row) = self.journal.read()?.get(key.as_slice()).map_err(broken)? else {
             return Ok(None);
         };
         let (hash, _, line) = split_line(&key, row.value())?;
@@ -351,16 +401,16 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn is_ghost(&self, key: &[u8; 32]) -> Result<bool, LedgerError> {
-        Ok(self.ghost.get(key.as_slice()).map_err(broken)?.is_some())
+        Ok(self.ghost.read()?.get(key.as_slice()).map_err(broken)?.is_some())
     }
 
     pub(super) fn add_ghost(&mut self, key: &[u8; 32], number: u64) -> Result<(), LedgerError> {
         self.writes += 1;
-        write(&mut self.ghost, key, &number)
+        write(self.ghost.write()?, key, &number)
     }
 
     pub(super) fn entries(&self) -> Result<u64, LedgerError> {
-        self.entry.len().map_err(broken)
+        self.entry.read()?.len().map_err(broken)
     }
 }
 

@@ -120,8 +120,13 @@ mod tests {
         /// A shortcut that read one text differently would send that post again.
         #[test]
         fn a_text_read_in_pieces_says_what_it_says_as_a_whole(
-            text in "([a-zA-Z0-9 .-]|\\PC|[\u{300}-\u{345}]|[\u{1100}-\u{11ff}]|[\u{ac00}-\u{ac20}]){0,24}",
+            // Each kind of char on its own: one class of all of them is nearly all rare scripts.
+            chars in proptest::collection::vec(prop_oneof![
+                "[a-zA-Z0-9]", "[ .-]", "[\u{300}-\u{345}]", "[\u{c0}-\u{17f}]",
+                "[\u{1100}-\u{11ff}]", "[\u{ac00}-\u{ac20}]", "\\PC",
+            ], 0..24),
         ) {
+            let text = chars.concat();
             let plain: String = text.chars().filter(|c| !matches!(c, '<' | '&')).collect();
             prop_assert_eq!(normal_form(&plain), in_one_piece(&plain));
         }
