@@ -1,281 +1,210 @@
-//! Mastodon, and servers that speak its API.
-//!
-//! <https://docs.joinmastodon.org/methods/statuses/>. Its key is remembered for an hour after the
-//! status was saved; compatible servers are known to ignore it, so asking comes before repeating.
+//! Mastodon and servers that speak its API. Some of them ignore the idempotency key, so a repeat is
+//! promised only where the server says that it is Mastodon, and each one can be asked first.
+
+mod ask;
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use url::Url;
 
-use crate::config::{Group, Secret, SecretSource};
-use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time, retry_after_seconds,
-};
-use crate::post::{Limit, links, plain, words_of};
-
+use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, template_of,
+    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
 };
+use crate::config::{Group, Secret};
+use crate::model::{
+    DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
+};
+use crate::post::fit::{Limit, Unit};
+use crate::post::template::Mentions;
 
-/// Used where the instance does not tell its own.
+/// What a server takes that does not say. <https://docs.joinmastodon.org/user/posting/#text>
 const CHARACTERS: usize = 500;
-/// Used where the instance does not tell its own: every link counts this much.
-const LINK: usize = 23;
-/// `Idempotency-Key` is remembered this long.
-const WINDOW: Duration = Duration::from_secs(3_600);
-/// Limits and account are asked for again after this.
-const FACTS_AGE: Duration = Duration::from_secs(86_400);
-/// The most statuses that one page shows.
-const PAGE: usize = 40;
-/// Clocks of servers are this far apart at the most.
-const CLOCKS: Duration = Duration::from_secs(300);
+/// The most that is believed; forks go to tens of thousands.
+const CHARACTERS_MAX: usize = 100_000;
+/// What any link counts as. <https://docs.joinmastodon.org/user/posting/#links>
+const URL_CHARACTERS: usize = 23;
+/// "Idempotency keys are stored for up to 1 hour."
+/// <https://docs.joinmastodon.org/methods/statuses/#create>
+const KEY_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// Since then the instance names its source code, and keys are locked against parallel repeats.
+const MAJOR_MIN: u32 = 4;
 
-/// One account at one instance.
+/// One account on one server.
 #[derive(Debug)]
 pub(super) struct Mastodon {
-    token: SecretString,
-    source: SecretSource,
+    pub(super) url: Url,
+    pub(super) token: Secret,
 }
 
 impl Mastodon {
-    pub(super) fn new(token: &Secret) -> Self {
-        Self { token: token.value.clone(), source: token.source.clone() }
+    fn get(&self, path: impl Into<String>) -> Call {
+        Call { secret_headers: vec![self.bearer()], ..Call::open(Request::get(path)) }
     }
 
     fn bearer(&self) -> SecretHeader {
-        let value = format!("Bearer {}", self.token.expose_secret());
-        ("authorization".to_owned(), value.into())
-    }
-
-    fn get(&self, path: &str) -> Call {
-        Call { request: Request::get(path), secret_headers: vec![self.bearer()], secret_body: None }
+        let value = format!("Bearer {}", self.token.value.expose_secret());
+        ("authorization".to_owned(), SecretString::from(value))
     }
 }
 
 impl Adapter for Mastodon {
-    fn guarantee(&self, _known: &Known) -> Guarantee {
-        Guarantee::Keyed { window: WINDOW }
+    fn guarantee(&self, known: &Known) -> Guarantee {
+        if known.fact("software") == Some("mastodon") {
+            Guarantee::Keyed { window: KEY_WINDOW }
+        } else {
+            Guarantee::Verifiable
+        }
     }
 
-    fn prepare(&self, known: &Known, _group: &Group, answers: &[Response], now: Time) -> Prepare {
-        let fresh = known.learnt.is_some_and(|t| now.since(t) < FACTS_AGE);
-        match answers {
-            [] if fresh => Prepare::Ready(known.clone()),
-            [] => Prepare::Call(self.get("/api/v1/accounts/verify_credentials")),
-            [account] => match account.status {
-                200..=299 => Prepare::Call(self.get("/api/v2/instance")),
-                // A compatible server answers 400 to a token it does not know.
-                400 | 401 | 403 => Prepare::Denied(format!(
-                    "the server does not accept the token from {}: {}",
-                    self.source,
-                    account.excerpt()
-                )),
-                status => later(status, account),
-            },
-            [account, instance, ..] => {
-                let Some(id) = account.json()["id"].as_str().map(str::to_owned) else {
-                    return later(account.status, account);
+    fn prepare(&self, known: &Known, answers: &[Response], _: &Group, now: Time) -> Prepare {
+        let mut known = known.of_login(&[self.url.as_str(), self.token.value.expose_secret()]);
+        if known.is_fresh(now) && known.fact("account").is_some() {
+            return Prepare::Ready(known);
+        }
+        let mut answers = answers.iter();
+        let Some(instance) = answers.next() else {
+            return Prepare::Call(self.get("/api/v2/instance"));
+        };
+        match (answer::object(instance), instance.status) {
+            (Some(instance), _) => learn_instance(&mut known, &instance),
+            (None, 400..=407 | 410) => {
+                // Servers older than Mastodon 4, and several that are none.
+                let Some(older) = answers.next() else {
+                    return Prepare::Call(self.get("/api/v1/instance"));
                 };
-                let instance = instance.json();
-                let statuses = &instance["configuration"]["statuses"];
-                let number = |value: &Value, or: usize| {
-                    value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(or).to_string()
-                };
-                let mut learnt = Known { learnt: Some(now), ..Known::default() };
-                let facts = [
-                    ("account", id),
-                    ("max_characters", number(&statuses["max_characters"], CHARACTERS)),
-                    ("link", number(&statuses["characters_reserved_per_url"], LINK)),
-                    ("version", instance["version"].as_str().unwrap_or_default().to_owned()),
-                ];
-                learnt.facts.extend(facts.map(|(k, v)| (k.to_owned(), v)));
-                Prepare::Ready(learnt)
+                match (answer::object(older), older.status) {
+                    (Some(older), _) => learn_instance(&mut known, &older),
+                    // A server that keeps this to itself still has the usual limits.
+                    (None, 400..=407 | 410) => learn_instance(&mut known, &Value::Null),
+                    (None, _) => return answer::later(older, "cannot read its limits"),
+                }
             }
+            (None, _) => return answer::later(instance, "cannot read its limits"),
+        }
+        let Some(account) = answers.next() else {
+            return Prepare::Call(self.get("/api/v1/accounts/verify_credentials"));
+        };
+        match (answer::object(account), account.status) {
+            (Some(account), _) => {
+                let Some(id) = answer::string(&account, "id") else {
+                    let reason = "the server does not say which account is ours".to_owned();
+                    return Prepare::Later { wait: None, reason };
+                };
+                known.facts.insert("account".to_owned(), id);
+                if let Some(name) = answer::string(&account, "acct") {
+                    known.facts.insert("name".to_owned(), name);
+                }
+                known.learnt = Some(now);
+                Prepare::Ready(known)
+            }
+            // One compatible server answers 400 to a bad token (seen).
+            (None, 400 | 401 | 403) => {
+                answer::denied(account, &format!("the token from {}", self.token.source))
+            }
+            (None, _) => answer::later(account, "cannot verify the token"),
         }
     }
 
     fn compose(&self, piece: &Piece<'_>, known: &Known) -> Result<Post, Unfit> {
-        let fact =
-            |name: &str, or| known.facts.get(name).and_then(|n| n.parse().ok()).unwrap_or(or);
-        let template = template_of(piece.group)?;
-        let text = template.say(&words_of(piece.entry)).map_err(|e| Unfit(e.to_string()))?;
+        let number = |name| known.fact(name).and_then(|fact| fact.parse().ok());
         let limit = Limit {
-            graphemes: fact("max_characters", CHARACTERS),
-            bytes: usize::MAX,
-            link: Some(fact("link", LINK)),
+            unit: Unit::Graphemes,
+            max: number("max_characters").unwrap_or(CHARACTERS),
+            url_length: Some(number("url_characters").unwrap_or(URL_CHARACTERS)),
+            max_bytes: None,
         };
-        super::fitted(&quiet(&text), &limit, piece)
+        compose::post(piece, Mentions::Break, &limit)
     }
 
-    fn request(&self, post: &Post, piece: &Piece<'_>, _known: &Known) -> Result<Request, Unfit> {
-        // Visibility comes from the config alone, never from the feed: "direct" would reach whoever
-        // a feed names.
-        let mut body = json!({ "status": post.text });
-        if let Some(visibility) = &piece.group.visibility {
-            body["visibility"] = json!(visibility);
+    fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
+        let mut body = Map::new();
+        body.insert("status".to_owned(), json!(post.text));
+        let visibility = piece.group.visibility.as_deref().unwrap_or("public");
+        body.insert("visibility".to_owned(), json!(visibility));
+        // ISO 639-1: the server knows languages, not regions.
+        if let Some(language) = post.language.as_deref().and_then(|tag| tag.split('-').next()) {
+            body.insert("language".to_owned(), json!(language.to_ascii_lowercase()));
         }
-        if let Some(language) = &post.language {
-            body["language"] = json!(language.split(['-', '_']).next());
-        }
-        Ok(Request::json(Method::Post, "/api/v1/statuses", &body)
-            .with("idempotency-key", piece.key.as_str()))
+        let request = Request::json(Method::Post, "/api/v1/statuses", &Value::Object(body));
+        Ok(request.with("idempotency-key", piece.key.as_str()))
     }
 
     fn authorise(
         &self,
-        _request: &Request,
-        _key: &IdempotencyKey,
-        _known: &Known,
-        _now: Time,
+        _: &Request,
+        _: &IdempotencyKey,
+        _: &Known,
+        _: Time,
     ) -> Result<Vec<SecretHeader>, Unfit> {
         Ok(vec![self.bearer()])
     }
 
     fn judge(&self, response: &Response) -> Outcome {
         match response.status {
-            403 => Outcome::Deferred {
-                wait: None,
-                cause: DeferCause::Credentials,
-                reason: format!(
-                    "the token from {} may not post: {}",
-                    self.source,
-                    response.excerpt()
-                ),
-            },
-            429 => Outcome::Deferred {
-                wait: retry_after_seconds(response).or_else(|| reset(response)),
-                cause: DeferCause::RateLimited,
-                reason: "status 429: the instance's limits are reached".to_owned(),
-            },
-            _ => Outcome::from_status(response, reference(&response.json())),
+            200..=299 => answer::success(response, reference(&response.json())),
+            // "The access token is invalid"; 403: scopes, or the account is suspended or moved.
+            // <https://docs.joinmastodon.org/methods/statuses/#create>
+            401 | 403 => answer::deferred(DeferCause::Credentials, response),
+            // One compatible server answers 400 to a bad token (seen).
+            400 if response.excerpt().to_ascii_lowercase().contains("token") => {
+                answer::deferred(DeferCause::Credentials, response)
+            }
+            429 => answer::rate_limited(response),
+            _ => Outcome::from_status(response, Reference::default()),
         }
     }
 
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
-        let Some(page) = answers.first() else {
-            let Some(account) = known.facts.get("account") else { return Ask::Cannot };
-            return Ask::Call(self.get(&format!(
-                "/api/v1/accounts/{account}/statuses?limit={PAGE}&exclude_reblogs=true"
-            )));
-        };
-        let statuses = page.json();
-        let (200, Some(statuses)) = (page.status, statuses.as_array()) else {
-            let what = format!("it was asked and answered {}", page.status);
-            return Ask::Answer(Found::Unsure(what));
-        };
-        let since = doubt.first_sent.minus(CLOCKS);
-        let sent: Value = serde_json::from_str(&doubt.request.body).unwrap_or_default();
-        let sent = sent["status"].as_str().unwrap_or_default();
-        let mut oldest = None;
-        for status in statuses {
-            let made = status["created_at"]
-                .as_str()
-                .and_then(|t| t.parse().ok())
-                .map(Time::from_timestamp);
-            oldest = oldest.min(made).or(made);
-            if made.is_some_and(|t| t >= since)
-                && is_ours(status["content"].as_str().unwrap_or_default(), sent)
-            {
-                return Ask::Answer(Found::There(reference(status)));
-            }
+        let sent = Sent::of(doubt);
+        match ask::read(&sent, answers) {
+            Ok(found) => Ask::Answer(found),
+            Err(next) => match known.fact("account") {
+                Some(account) => Ask::Call(self.get(next.path(account))),
+                None => Ask::Answer(ask::unsure("it is not known which account is ours")),
+            },
         }
-        // Only a page that reaches back to before the send proves that it is not there.
-        let whole = statuses.len() < PAGE || oldest.is_some_and(|t| t < since);
-        Ask::Answer(if whole {
-            Found::Absent
-        } else {
-            Found::Unsure("the account has posted too much since to tell".to_owned())
-        })
     }
 }
 
-/// Whether a status of the account is the one that was sent: by its link, which the server wraps into
-/// markup but keeps in `href`, or by its words where it has none.
-fn is_ours(content: &str, sent: &str) -> bool {
-    let escaped = content.replace("&amp;", "&");
-    let mut addresses = links(sent).into_iter().map(|range| &sent[range]).peekable();
-    if addresses.peek().is_some() {
-        return addresses.all(|link| escaped.contains(link));
-    }
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words(&plain(content)) == words(sent)
-}
-
-/// `@name` would notify a stranger: a zero-width space takes it apart. Web addresses stay as they are.
-fn quiet(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    for range in links(text) {
-        out += &text[from..range.start].replace('@', "@\u{200B}");
-        out += &text[range.clone()];
-        from = range.end;
-    }
-    out + &text[from..].replace('@', "@\u{200B}")
-}
-
-fn reference(status: &Value) -> Reference {
-    let text = |name: &str| status[name].as_str().map(str::to_owned);
-    Reference { id: text("id"), url: text("url").or_else(|| text("uri")) }
-}
-
-/// How long until `X-RateLimit-Reset`: ISO 8601 on Mastodon, Unix seconds on others, both against the
-/// answer's own `Date`.
-fn reset(response: &Response) -> Option<Duration> {
-    let reset = response.header("x-ratelimit-reset")?;
-    let date =
-        jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(response.header("date")?).ok()?;
-    let reset = match reset.parse::<i64>() {
-        Ok(seconds) => jiff::Timestamp::from_second(seconds).ok()?,
-        Err(_) => reset.parse().ok()?,
+/// Limits and software from either version of the instance document.
+fn learn_instance(known: &mut Known, instance: &Value) {
+    let statuses = &instance["configuration"]["statuses"];
+    let number = |value: &Value, usual: usize| {
+        let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
+        number.filter(|n| *n > 0).map_or(usual, |n| n.min(CHARACTERS_MAX))
     };
-    Some(Time::from_timestamp(reset).since(Time::from_timestamp(date)))
+    // Pleroma and its children say it at the top.
+    let pleroma = number(&instance["max_toot_chars"], CHARACTERS);
+    let facts = [
+        ("max_characters", number(&statuses["max_characters"], pleroma).to_string()),
+        (
+            "url_characters",
+            number(&statuses["characters_reserved_per_url"], URL_CHARACTERS).to_string(),
+        ),
+        ("software", if is_mastodon(instance) { "mastodon" } else { "compatible" }.to_owned()),
+        ("version", instance["version"].as_str().unwrap_or("unknown").to_owned()),
+    ];
+    known.facts.extend(facts.map(|(name, fact)| (name.to_owned(), fact)));
 }
 
-fn later(status: u16, response: &Response) -> Prepare {
-    Prepare::Later {
-        wait: retry_after_seconds(response),
-        reason: format!("the instance answered {status}: {}", response.excerpt()),
-    }
+/// Whether the server says that it is Mastodon itself or a fork that keeps its name. Others write
+/// `2.7.2 (compatible; Pleroma 2.5.0)` or a version of their own, and name other source code.
+fn is_mastodon(instance: &Value) -> bool {
+    let version = instance["version"].as_str().unwrap_or_default();
+    let source = instance["source_url"].as_str().unwrap_or_default();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= MAJOR_MIN)
+        && !version.to_ascii_lowercase().contains("compatible")
+        && source.trim_end_matches('/').ends_with("/mastodon")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_feed_cannot_ping_a_stranger() {
-        let said = quiet("Thanks @alice and @bob@x.example, see https://x.example/@alice/1");
-        assert_eq!(
-            said,
-            "Thanks @\u{200B}alice and @\u{200B}bob@\u{200B}x.example, see https://x.example/@alice/1"
-        );
-    }
-
-    #[test]
-    fn a_status_is_recognised_in_the_servers_markup() {
-        let sent = "On harbours\n\nhttps://blog.example/harbours?a=1&b=2";
-        let content = "<p>On harbours</p><p><a href=\"https://blog.example/harbours?a=1&amp;b=2\" \
-                       ><span>https://</span>blog.example/...</a></p>";
-        assert!(is_ours(content, sent));
-        assert!(!is_ours("<p>On harbours</p>", sent));
-        assert!(is_ours("<p>Only <b>words</b>.</p>", "Only words."));
-    }
-
-    #[test]
-    fn both_forms_of_a_reset_are_read() {
-        let answer = |reset: &str| Response {
-            status: 429,
-            headers: vec![
-                ("date".into(), "Fri, 02 Jan 2026 03:04:05 GMT".into()),
-                ("x-ratelimit-reset".into(), reset.into()),
-            ],
-            ..Response::default()
-        };
-        let minute = Some(Duration::from_secs(60));
-        assert_eq!(reset(&answer("2026-01-02T03:05:05.000000Z")), minute);
-        assert_eq!(reset(&answer("1767323105")), minute);
-        assert_eq!(reset(&answer("soon")), None);
+/// What a status calls itself.
+fn reference(status: &Value) -> Reference {
+    Reference {
+        id: answer::string(status, "id"),
+        url: answer::string(status, "url").or_else(|| answer::string(status, "uri")),
     }
 }

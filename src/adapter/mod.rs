@@ -3,38 +3,43 @@
 //!
 //! One file a platform, in one order: limits, prepare, compose, request, authorise, judge, ask.
 
+mod answer;
 mod bluesky;
+mod compose;
 mod mastodon;
 mod matrix;
 pub mod registry;
+mod tid;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Group;
+use crate::model::identity::Fingerprint;
 use crate::model::{
     Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Request, Response, Time,
 };
-use crate::post::{DEFAULT_TEMPLATE, Limit, Template, fit, length};
 
 /// The most harmless calls one preparation or one question may take.
 pub const PREFLIGHTS_MAX: usize = 8;
 
 /// One platform login.
 pub trait Adapter: Send + Sync + std::fmt::Debug {
-    /// What the platform lets us promise, as far as is known of it.
+    /// What the platform lets us promise. Servers that speak the same API keep different promises,
+    /// so it depends on what is known of this one; while nothing is known, it is the weakest.
     fn guarantee(&self, known: &Known) -> Guarantee;
 
-    /// What is still missing before a post can be composed and sent to a group: a session, limits,
-    /// ids.
+    /// What is still missing before a post for `group` can be composed and sent: a session, limits,
+    /// ids. It also comes before [`Adapter::ask`], which needs the same session.
     ///
-    /// `known` is what earlier calls learnt, `answers` what has been answered since this
-    /// preparation began, in order.
-    fn prepare(&self, known: &Known, group: &Group, answers: &[Response], now: Time) -> Prepare;
+    /// `known` is what earlier calls learnt and stays the same during one preparation; `answers`
+    /// is what has been answered since it began, in order. [`Prepare::Ready`] brings what to keep
+    /// in its place.
+    fn prepare(&self, known: &Known, answers: &[Response], group: &Group, now: Time) -> Prepare;
 
     /// What the group will read.
     ///
@@ -65,7 +70,8 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// [`Outcome::from_status`]; an adapter narrows it only with the vendor's documentation beside.
     fn judge(&self, response: &Response) -> Outcome;
 
-    /// How to find out whether a delivery in doubt is there.
+    /// How to find out whether a delivery in doubt is there. Called with what a preparation has
+    /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
 }
 
@@ -83,6 +89,50 @@ pub struct Known {
     pub secrets: BTreeMap<String, SecretString>,
     /// When this was learnt.
     pub learnt: Option<Time>,
+}
+
+impl Known {
+    /// How long facts are relied on before they are learnt again.
+    pub const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Whether the facts are recent. A clock that jumped back does not make them old.
+    #[must_use]
+    pub fn is_fresh(&self, now: Time) -> bool {
+        self.learnt.is_some_and(|learnt| now.since(learnt) < Self::FRESH_FOR)
+    }
+
+    /// Drops the session: what to do after [`crate::model::DeferCause::SessionExpired`], so that the
+    /// next preparation logs in afresh.
+    pub fn forget_session(&mut self) {
+        self.secrets.retain(|name, _| name == Self::LOGIN);
+    }
+
+    /// What is known of the login that `parts` name, their secrets included: nothing if another one
+    /// was known so far, since its session, ids and limits are not ours to use.
+    #[must_use]
+    pub fn of_login(&self, parts: &[&str]) -> Self {
+        let login = format!("{:?}", Fingerprint::of("oncecast/login/1", parts));
+        if self.secret(Self::LOGIN).is_some_and(|known| known.expose_secret() == login) {
+            return self.clone();
+        }
+        let secrets = BTreeMap::from([(Self::LOGIN.to_owned(), SecretString::from(login))]);
+        Self { facts: BTreeMap::new(), secrets, learnt: None }
+    }
+
+    /// The secret that says which login the rest belongs to.
+    const LOGIN: &'static str = "login";
+
+    /// A fact by name.
+    #[must_use]
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(String::as_str)
+    }
+
+    /// A secret by name.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&SecretString> {
+        self.secrets.get(name)
+    }
 }
 
 /// The next step of a preparation.
@@ -180,27 +230,4 @@ pub enum Ask {
     Call(Call),
     /// What the answers show.
     Answer(Found),
-}
-
-/// The template of a group, or the house's own.
-fn template_of(group: &Group) -> Result<Template, Unfit> {
-    Template::new(group.template.as_deref().unwrap_or(DEFAULT_TEMPLATE))
-        .map_err(|e| Unfit(format!("the template of group {}: {e}", group.name)))
-}
-
-/// A text as a post, shortened to the platform's limit.
-fn fitted(text: &str, limit: &Limit, piece: &Piece<'_>) -> Result<Post, Unfit> {
-    let said = fit(text, limit).ok_or_else(|| {
-        let (most, bytes) = (limit.graphemes, limit.bytes);
-        Unfit(format!("its links alone are longer than {most} characters or {bytes} bytes"))
-    })?;
-    if said.is_empty() {
-        return Err(Unfit("it has neither title, text nor link".to_owned()));
-    }
-    Ok(Post {
-        length: length(&said, limit),
-        limit: limit.graphemes,
-        language: piece.entry.language.clone().or_else(|| piece.group.language.clone()),
-        text: said,
-    })
 }

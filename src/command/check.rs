@@ -122,7 +122,7 @@ async fn credentials(
     let known = Sessions::beside(&config.ledger.path).load(&integration.name, &login);
     let mut answers = Vec::new();
     for _ in 0..=PREFLIGHTS_MAX {
-        match adapter.prepare(&known, group, &answers, SystemClock.now()) {
+        match adapter.prepare(&known, &answers, group, SystemClock.now()) {
             Prepare::Ready(_) => return Ok(()),
             Prepare::Denied(why) | Prepare::Later { reason: why, .. } => return Err(why),
             Prepare::Call(call) => match wire.call(&call, &endpoint).await {

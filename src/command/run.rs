@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::{House, Running};
-use crate::post;
+use crate::post::template::check_template;
 
 use super::{Failure, Outcome, exit, whole};
 
@@ -17,7 +17,7 @@ pub(super) fn load(path: &Path) -> Result<Config, Failure> {
     let config = whole(path)?;
     for group in &config.groups {
         if let Some(template) = &group.template
-            && let Err(error) = post::check_template(template)
+            && let Err(error) = check_template(template)
         {
             return Err(Failure::new(
                 exit::CONFIG,

@@ -12,7 +12,7 @@ use crate::feed::parse::{Document, NotAFeed};
 use crate::flow::poll;
 use crate::model::identity::aliases;
 use crate::model::{EntryId, FeedState};
-use crate::post::{DEFAULT_TEMPLATE, Template, words_of};
+use crate::post::template::{DEFAULT_TEMPLATE, Fields, Mentions, render};
 use crate::wire::Wire;
 
 use crate::desk::print;
@@ -32,12 +32,12 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
     let document = read(fetched)
         .await
         .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
-    let template =
-        Template::new(DEFAULT_TEMPLATE).map_err(|e| Failure::new(exit::FAILED, e.to_string()))?;
     let mut entries = Vec::new();
     for entry in &document.entries {
         let names = aliases(NAME, entry);
-        let post = template.say(&words_of(entry)).unwrap_or_default();
+        let fields = Fields::of(entry, Mentions::Keep);
+        let post = render(DEFAULT_TEMPLATE, &fields)
+            .map_err(|e| Failure::new(exit::FAILED, e.to_string()))?;
         if json {
             entries.push(json!({
                 "id": entry.guid,

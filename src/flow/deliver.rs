@@ -176,10 +176,10 @@ impl Lane {
         let mut answers = Vec::new();
         for _ in 0..=PREFLIGHTS_MAX {
             let now = self.parts.clock.now();
-            match self.adapter.prepare(&self.known, group, &answers, now) {
+            match self.adapter.prepare(&self.known, &answers, group, now) {
                 Prepare::Ready(known) => {
+                    self.known = known;
                     if !answers.is_empty() {
-                        self.known = known;
                         self.keep();
                     }
                     return Ok(Ok(()));
@@ -266,8 +266,7 @@ impl Lane {
     }
 
     fn forget_session(&mut self) {
-        self.known.secrets.clear();
-        self.known.learnt = None;
+        self.known.forget_session();
         self.keep();
     }
 

@@ -1,10 +1,9 @@
-//! What a group will read: text from HTML, templates, and making it fit without cutting a link or a
-//! grapheme.
+//! What a group will read: plain text from HTML, a template, and the art of fitting a limit without
+//! breaking what matters.
 
-mod fit;
-mod template;
-mod text;
-
-pub use fit::{Limit, fit, length, links};
-pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, check_template, words_of};
-pub use text::{excerpt, plain};
+pub mod fit;
+pub mod html;
+pub mod link;
+pub mod tag;
+pub mod template;
+pub mod text;

@@ -1,192 +1,255 @@
-//! What a group's post says, in the operator's own words: minijinja, with names that do not exist as
-//! errors and with bounded work.
+//! What a post says: the operator's template over the fields of an entry. Text of a feed is only ever
+//! a value in it, never a template, and calls nobody where the platform would notify.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::text::{self, from_html};
+use super::{link, tag};
 use crate::model::Entry;
 
-use super::text::{excerpt, is_shown, plain};
-
-/// What a post says where the group has no template.
+/// What a post says where the config names no template.
 pub const DEFAULT_TEMPLATE: &str = "{{ title }}\n\n{{ link }}";
 
-/// How much work a template may be; a loop over a million things ends here.
-const FUEL: u64 = 50_000;
-/// How much of an entry's text stands for a missing title, in graphemes.
-const TITLE_EXCERPT: usize = 120;
-/// How much of an entry's text is its summary where it has none of its own, in graphemes.
-const SUMMARY_EXCERPT: usize = 280;
-/// The one name under which the template is known.
-const NAME: &str = "template";
+/// Steps that one rendering may take; the longest sensible template takes a few hundred.
+const FUEL: u64 = 100_000;
+/// The most bytes one rendering may write.
+const OUTPUT_MAX: usize = 256 * 1024;
+/// The most bytes of an entry's text that a template sees.
+const TEXT_MAX: usize = 64 * 1024;
+/// The length of `summary`, in graphemes.
+const SUMMARY_MAX: usize = 300;
+/// How much of its text stands for the title of an entry that has none, in graphemes.
+const UNTITLED_MAX: usize = 200;
+/// The longest title, author or category, in graphemes.
+const NAME_MAX: usize = 500;
+/// The most categories taken.
+const CATEGORIES_MAX: usize = 20;
+/// The most hashtags made; more reads as spam.
+const HASHTAGS_MAX: usize = 8;
 
-/// The names a template may use.
-const NAMES: [&str; 9] =
-    ["title", "link", "summary", "text", "author", "categories", "hashtags", "language", "date"];
-
-/// Why a template cannot be used, in words with its line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateError(String);
-
-/// A template, ready to be used.
-#[derive(Debug)]
-pub struct Template {
-    environment: Environment<'static>,
+/// What to do with names behind an `@` in the text of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mentions {
+    /// They do nothing on this platform.
+    Keep,
+    /// The platform would notify people.
+    Break,
 }
 
-/// What a template can say of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Words {
-    /// The title, or the beginning of the text where there is none.
+/// The variables of a template. Each is always there and empty where the entry lacks it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Fields {
+    /// The title, or the start of the text where there is none.
     pub title: String,
-    /// The link, or nothing.
+    /// The link, written so that every platform recognises it whole.
     pub link: String,
-    /// A short description as text.
+    /// The start of the summary, or else of the text, as one line.
     pub summary: String,
     /// The whole text.
     pub text: String,
-    /// The author, or nothing.
+    /// The author's name.
     pub author: String,
-    /// Categories as the feed has them.
+    /// Categories as the feed names them.
     pub categories: Vec<String>,
-    /// The same as hashtags, in one line.
+    /// Categories as hashtags, apart by a space.
     pub hashtags: String,
-    /// Language tag, or nothing.
-    pub language: String,
-    /// The day of publication, such as `2026-01-02`, or nothing.
+    /// The day it was published, such as `2026-01-02`, in UTC.
     pub date: String,
 }
 
-/// What a template can say of an entry.
-#[must_use]
-pub fn words_of(entry: &Entry) -> Words {
-    let text = plain(if entry.content.is_empty() { &entry.summary } else { &entry.content });
-    let summary = if entry.summary.is_empty() {
-        excerpt(&text, SUMMARY_EXCERPT)
-    } else {
-        plain(&entry.summary)
-    };
-    let title = if entry.title.is_empty() {
-        excerpt(&text, TITLE_EXCERPT)
-    } else {
-        entry.title.chars().filter(|c| is_shown(*c)).collect()
-    };
+impl Fields {
+    /// The fields of an entry.
+    #[must_use]
+    pub fn of(entry: &Entry, mentions: Mentions) -> Self {
+        let safe = |text: String| match mentions {
+            Mentions::Keep => text,
+            Mentions::Break => link::break_mentions(&text),
+        };
+        let name = |name: &str| text::truncate(&text::line(name), NAME_MAX);
+        let link = entry.link.as_deref().and_then(link::tidy).unwrap_or_default();
+
+        let summary = text::paragraphs(&from_html(&entry.summary));
+        let mut full = text::paragraphs(&from_html(&entry.content));
+        if full.is_empty() {
+            full.clone_from(&summary);
+        }
+        full.truncate(text::floor(&full, TEXT_MAX));
+        let summary = if summary.is_empty() { &full } else { &summary };
+        let summary = text::excerpt(summary, SUMMARY_MAX);
+
+        let mut title = name(&entry.title);
+        if title.is_empty() {
+            let whole = link.is_empty();
+            title = if whole { full.clone() } else { text::excerpt(&full, UNTITLED_MAX) };
+        }
+        let categories: Vec<String> = entry.categories.iter().map(|c| name(c)).collect();
+        let categories = categories.into_iter().filter(|c| !c.is_empty()).take(CATEGORIES_MAX);
+        let published = entry.published.or(entry.updated);
+        Self {
+            title: safe(title),
+            link: safe(link),
+            summary: safe(summary),
+            text: safe(full),
+            author: safe(entry.author.as_deref().map(name).unwrap_or_default()),
+            categories: categories.map(safe).collect(),
+            hashtags: hashtags(&entry.categories),
+            date: published.map(|at| at.to_string()[..10].to_owned()).unwrap_or_default(),
+        }
+    }
+
+    const NAMES: [&'static str; 8] =
+        ["title", "link", "summary", "text", "author", "categories", "hashtags", "date"];
+}
+
+fn hashtags(categories: &[String]) -> String {
     let mut seen = BTreeSet::new();
-    let hashtags: Vec<String> = entry
-        .categories
+    let tags: Vec<String> = categories
         .iter()
-        .filter_map(|category| hashtag(category))
+        .filter_map(|category| tag::hashtag(category))
         .filter(|tag| seen.insert(tag.to_lowercase()))
+        .take(HASHTAGS_MAX)
         .collect();
-    let date = entry.published.map(|t| t.to_timestamp().strftime("%Y-%m-%d").to_string());
-    Words {
-        title,
-        link: entry.link.clone().unwrap_or_default(),
-        summary,
-        text,
-        author: entry.author.clone().unwrap_or_default(),
-        categories: entry.categories.clone(),
-        hashtags: hashtags.join(" "),
-        language: entry.language.clone().unwrap_or_default(),
-        date: date.unwrap_or_default(),
+    tags.join(" ")
+}
+
+/// A template that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("template line {line}: {what}")]
+pub struct TemplateError {
+    /// The line within the template, from 1.
+    pub line: usize,
+    /// What is wrong with it, in words.
+    pub what: String,
+}
+
+impl TemplateError {
+    fn from_engine(error: &minijinja::Error) -> Self {
+        let kind = error.kind().to_string();
+        let what = match error.detail() {
+            Some(detail) => format!("{kind}: {detail}"),
+            None => kind,
+        };
+        Self { line: error.line().unwrap_or(1), what }
     }
 }
 
-/// A category as a hashtag: letters and digits alone, words run together with capitals.
-fn hashtag(category: &str) -> Option<String> {
-    let mut tag = String::from("#");
-    for word in category.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
-        let mut chars = word.chars();
-        if let Some(first) = chars.next() {
-            tag.extend(first.to_uppercase());
-            tag.push_str(chars.as_str());
-        }
-    }
-    // Platforms take a tag of digits alone for a number.
-    tag.chars().any(char::is_alphabetic).then_some(tag)
-}
-
-impl Template {
-    /// Takes a template.
-    ///
-    /// # Errors
-    /// Where it is not minijinja, or names what does not exist.
-    pub fn new(source: &str) -> Result<Self, TemplateError> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(FUEL));
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.add_filter("excerpt", |text: &str, max: usize| excerpt(text, max));
-        environment.add_template_owned(NAME, source.to_owned()).map_err(|e| in_words(&e))?;
-        let template = environment.get_template(NAME).map_err(|e| in_words(&e))?;
-        // `range` and its like are names of minijinja's own.
-        let own: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
-        let unknown: BTreeSet<String> = template
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(|name| !NAMES.contains(&name.as_str()) && !own.contains(name.as_str()))
-            .collect();
-        if let Some(name) = unknown.first() {
-            let near = NAMES
-                .iter()
-                .max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)))
-                .filter(|near| strsim::jaro(near, name) > 0.7)
-                .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-            let names = NAMES.join(", ");
-            return Err(TemplateError(format!(
-                "it uses {name:?}, and there is no such name{near} (there are {names})"
-            )));
-        }
-        let made = Self { environment };
-        // What cannot be said of an entry with everything cannot be said of any.
-        made.say(&words_of(&Entry { title: "A title".to_owned(), ..Entry::default() }))?;
-        Ok(made)
-    }
-
-    /// What it says.
-    ///
-    /// # Errors
-    /// Where it fails on these words.
-    pub fn say(&self, words: &Words) -> Result<String, TemplateError> {
-        let template = self.environment.get_template(NAME).map_err(|e| in_words(&e))?;
-        let said = template.render(Serde(words));
-        Ok(tidy(&said.map_err(|e| in_words(&e))?))
-    }
-}
-
-/// Checks a template without using it.
+/// Whether a template can be rendered for any entry, full or sparse.
 ///
 /// # Errors
-/// Where it cannot be used, in words.
+/// [`TemplateError`] with the line, and the name of an unknown variable.
 pub fn check_template(source: &str) -> Result<(), TemplateError> {
-    Template::new(source).map(drop)
+    let environment = environment();
+    let template =
+        environment.template_from_str(source).map_err(|e| TemplateError::from_engine(&e))?;
+    let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+    let unknown =
+        used.iter().find(|name| !Fields::NAMES.contains(&&***name) && !globals.contains(&***name));
+    if let Some(name) = unknown {
+        return Err(TemplateError { line: line_of(source, name), what: unknown_words(name) });
+    }
+    let full = Fields {
+        title: "Title".to_owned(),
+        link: "https://blog.example/post".to_owned(),
+        summary: "Summary.".to_owned(),
+        text: "Text.".to_owned(),
+        author: "Author".to_owned(),
+        categories: vec!["one".to_owned(), "two".to_owned()],
+        hashtags: "#one #two".to_owned(),
+        date: "2026-01-02".to_owned(),
+    };
+    render(source, &full)?;
+    render(source, &Fields::default()).map(drop).map_err(|mut error| {
+        error.what.push_str("; an entry may have no title, author, categories or date");
+        error
+    })
 }
 
-fn in_words(error: &minijinja::Error) -> TemplateError {
-    let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    TemplateError(format!("{line}{detail}"))
-}
-
-/// Without the gaps that an empty name leaves: no white space at the ends, at most one empty line.
-fn tidy(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut empty = 0;
-    for line in text.trim().lines() {
-        let line = line.trim_end();
-        empty = if line.is_empty() { empty + 1 } else { 0 };
-        if empty < 2 {
-            if !out.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(line);
+fn unknown_words(name: &str) -> String {
+    let nearest = Fields::NAMES
+        .into_iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)))
+        .filter(|near| strsim::jaro_winkler(name, near) > 0.7);
+    match nearest {
+        Some(near) => format!("there is no variable `{name}`; did you mean `{near}`?"),
+        None => {
+            format!("there is no variable `{name}`; there are {}", Fields::NAMES.join(", "))
         }
     }
-    out
+}
+
+/// The line on which a name stands inside an expression or a block.
+fn line_of(source: &str, name: &str) -> usize {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let mut inside = false;
+    for (at, _) in source.char_indices() {
+        let rest = &source[at..];
+        if rest.starts_with("{{") || rest.starts_with("{%") {
+            inside = true;
+        } else if rest.starts_with("}}") || rest.starts_with("%}") {
+            inside = false;
+        } else if inside
+            && rest.starts_with(name)
+            && !source[..at].ends_with(is_part)
+            && !rest[name.len()..].starts_with(|n: char| is_part(n) && n != '.')
+        {
+            return 1 + source[..at].matches('\n').count();
+        }
+    }
+    1
+}
+
+/// The finished text of a template over the fields of an entry: trimmed, with no gap of more than
+/// one empty line where a field was empty.
+///
+/// # Errors
+/// [`TemplateError`] for whatever [`check_template`] would have found, and for output beyond any
+/// platform's limit.
+pub fn render(source: &str, fields: &Fields) -> Result<String, TemplateError> {
+    let environment = environment();
+    let template =
+        environment.template_from_str(source).map_err(|e| TemplateError::from_engine(&e))?;
+    let mut out = Capped(Vec::new());
+    template
+        .render_captured_to(Value::from(Serde(fields)), &mut out)
+        .map_err(|e| TemplateError::from_engine(&e))?;
+    Ok(text::close_gaps(&String::from_utf8_lossy(&out.0)))
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    // It would post the template's own insides.
+    environment.remove_global("debug");
+    environment
+        .add_filter("truncate_graphemes", |value: &str, max: usize| text::truncate(value, max));
+    environment.add_filter("excerpt", |value: &str, max: usize| text::excerpt(value, max));
+    environment.add_filter("hashtag", |value: &str| tag::hashtag(value).unwrap_or_default());
+    environment
+}
+
+/// A writer that fails before it grows without bounds.
+struct Capped(Vec<u8>);
+
+impl io::Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > OUTPUT_MAX {
+            return Err(io::Error::other("it writes more than any platform takes"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -195,46 +258,79 @@ mod tests {
 
     fn entry() -> Entry {
         Entry {
-            title: "On harbours".into(),
-            link: Some("https://blog.example/harbours".into()),
-            content: "<p>Boats <b>lie</b> there. They wait.</p>".into(),
-            categories: vec![
-                "open source".into(),
-                "2026".into(),
-                "C++".into(),
-                "Open Source".into(),
-            ],
+            title: "A title".to_owned(),
+            link: Some("https://blog.example/a b".to_owned()),
+            summary: "<p>First. <b>Second</b> by @someone.</p>".to_owned(),
+            content: "<p>Full text.</p>".to_owned(),
+            categories: vec!["open source".to_owned(), "Open Source".to_owned(), "7".to_owned()],
+            published: Some(crate::model::Time::from_millis(1_767_323_045_000)),
             ..Entry::default()
         }
     }
 
+    fn rendered(template: &str, entry: &Entry) -> String {
+        render(template, &Fields::of(entry, Mentions::Break)).unwrap()
+    }
+
     #[test]
     fn the_default_says_title_and_link() {
-        let template = Template::new(DEFAULT_TEMPLATE).expect("is good");
-        let said = template.say(&words_of(&entry())).expect("says it");
-        assert_eq!(said, "On harbours\n\nhttps://blog.example/harbours");
-        let bare = Entry { title: String::new(), link: None, ..entry() };
-        let said = template.say(&words_of(&bare)).expect("says it");
-        assert_eq!(said, "Boats lie there. They wait.");
+        assert_eq!(rendered(DEFAULT_TEMPLATE, &entry()), "A title\n\nhttps://blog.example/a%20b");
     }
 
     #[test]
-    fn categories_become_tags_that_platforms_take() {
-        assert_eq!(words_of(&entry()).hashtags, "#OpenSource #C");
-    }
-
-    #[test]
-    fn a_wrong_template_says_where_and_what() {
-        let said = |source: &str| check_template(source).expect_err("is wrong").to_string();
-        assert!(said("{{ titel }}").contains("did you mean \"title\""), "{}", said("{{ titel }}"));
-        assert!(said("a\n{{ title").starts_with("line 2: "), "{}", said("a\n{{ title"));
-        assert!(said("{{ title | nothing }}").contains("nothing"));
-        let endless =
-            "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
-        assert!(
-            said(endless).contains("fuel") || said(endless).contains("limit"),
-            "{}",
-            said(endless)
+    fn an_entry_without_title_or_link_still_says_something() {
+        let untitled = Entry { title: " \u{200b}".to_owned(), ..entry() };
+        assert_eq!(
+            rendered(DEFAULT_TEMPLATE, &untitled),
+            "Full text.\n\nhttps://blog.example/a%20b"
         );
+        let alone = Entry { link: None, ..untitled };
+        assert_eq!(rendered(DEFAULT_TEMPLATE, &alone), "Full text.");
+        assert_eq!(rendered(DEFAULT_TEMPLATE, &Entry::default()), "");
+    }
+
+    #[test]
+    fn every_field_can_be_used() {
+        let all = "{{ summary }}|{{ text }}|{{ author }}|{{ categories | join('+') }}|\
+            {{ hashtags }}|{{ date }}|{{ title | truncate_graphemes(4) }}|{{ 'a b' | hashtag }}";
+        assert_eq!(
+            rendered(all, &entry()),
+            "First. Second by @\u{200b}someone.|Full text.||open source+Open Source+7|\
+             #OpenSource|2026-01-02|A\u{2026}|#AB"
+        );
+        check_template(all).unwrap();
+    }
+
+    #[test]
+    fn a_feed_cannot_bring_its_own_template() {
+        let hostile = Entry { title: "{{ link }}{% for %}".to_owned(), ..entry() };
+        assert_eq!(rendered("{{ title }}", &hostile), "{{ link }}{% for %}");
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        let error = check_template("{{ title }}\n{{ titel }}").unwrap_err();
+        assert_eq!(error.line, 2);
+        assert_eq!(error.what, "there is no variable `titel`; did you mean `title`?");
+        let error = check_template("titel\n{% if xyz.titel %}{% endif %}").unwrap_err();
+        assert!(error.line == 2 && error.what.contains("`xyz`"), "{error}");
+        assert_eq!(check_template("a\nb {{ title").unwrap_err().line, 2);
+        let error = check_template("\n{{ title | shout }}").unwrap_err();
+        assert!(error.line == 2 && error.what.contains("shout"), "{error}");
+        let error = check_template("{{ categories[0] | upper }}").unwrap_err();
+        assert!(error.what.contains("an entry may have no"), "{error}");
+        assert!(check_template("{{ title.name }}").is_err());
+        check_template("{% for c in categories %}{{ loop.index }}{{ c }}{% endfor %}").unwrap();
+        check_template("{% set t = title %}{{ t }}").unwrap();
+    }
+
+    #[test]
+    fn a_template_cannot_keep_the_daemon_busy() {
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        assert!(check_template(endless).unwrap_err().what.contains("fuel"));
+        let huge = "{% for a in range(9999) %}{{ text }}{% endfor %}";
+        let fields = Fields { text: "x".repeat(1000), ..Fields::default() };
+        assert!(render(huge, &fields).unwrap_err().what.contains("write"));
     }
 }

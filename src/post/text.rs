@@ -1,315 +1,211 @@
-//! HTML to text that reads well.
-//!
-//! It works on html5ever's tokens and keeps no tree, so that a million unclosed elements cost no more
-//! than their bytes.
+//! Text as a platform may be given it: no markup, no control characters, cut only where a reader
+//! expects an end.
 
-use std::cell::RefCell;
+use unicode_segmentation::UnicodeSegmentation;
 
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, CharacterTokens, EndTag, StartTag, Tag, TagToken, Token, TokenSink,
-    TokenSinkResult, Tokenizer, TokenizerOpts,
-};
-use unicode_segmentation::UnicodeSegmentation as _;
+pub use super::html::from_html;
 
-/// The most HTML that is read of one entry, in bytes; no group reads more of it.
-const HTML_MAX: usize = 1 << 20;
-/// The deepest list or quote that is shown as such.
-const DEPTH_MAX: usize = 8;
+/// Ends what was cut.
+pub const ELLIPSIS: char = '\u{2026}';
 
-/// The text of an HTML fragment: paragraphs apart, lists as lists, quotes marked, code as it stands.
+/// Whether a character may stand in a post. Controls, direction overrides and invisible marks can
+/// hide or reorder what a reader sees and are dropped; joiners stay, since emoji and several scripts
+/// need them.
 #[must_use]
-pub fn plain(html: &str) -> String {
-    let mut end = html.len().min(HTML_MAX);
-    while !html.is_char_boundary(end) {
-        end -= 1;
-    }
-    let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(&html[..end]));
-    // Only scripts would make it stop, and none is run.
-    while !input.is_empty() {
-        let _ = tokenizer.feed(&input);
-    }
-    tokenizer.end();
-    tokenizer.sink.page.take().finish()
-}
-
-#[derive(Default)]
-struct Sink {
-    page: RefCell<Page>,
-}
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut page = self.page.borrow_mut();
-        match token {
-            CharacterTokens(text) => page.text(&text),
-            TagToken(tag) => return page.tag(&tag),
-            _ => {}
-        }
-        TokenSinkResult::Continue
+pub fn is_allowed(c: char) -> bool {
+    match c {
+        '\n' => true,
+        // Soft hyphen, Arabic letter mark, zero width space, direction marks, overrides, isolates,
+        // invisible operators, byte order mark, annotation marks and the object placeholder.
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffc}' => false,
+        _ => !c.is_control(),
     }
 }
 
-/// What is between two words when the next one comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum Gap {
-    #[default]
-    None,
-    Space,
-    Line,
-    Paragraph,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum List {
-    Bullets,
-    Numbers(u32),
-}
-
-#[derive(Default)]
-struct Page {
-    out: String,
-    gap: Gap,
-    lists: Vec<List>,
-    quotes: usize,
-    preformatted: usize,
-    /// Elements whose content is not for reading: how many are open.
-    hidden: usize,
-    bullet: Option<String>,
-}
-
-impl Page {
-    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let name: &str = &tag.name;
-        let opens = tag.kind == StartTag;
-        match name {
-            "script" | "style" if opens => {
-                let kind = if name == "script" { RawKind::ScriptData } else { RawKind::Rawtext };
-                self.hidden += 1;
-                return TokenSinkResult::RawData(kind);
-            }
-            "script" | "style" | "template" | "svg" | "math" | "iframe" | "object" | "noscript"
-            | "select" | "textarea" | "title" => {
-                if tag.kind == EndTag {
-                    self.hidden = self.hidden.saturating_sub(1);
-                } else if !tag.self_closing {
-                    self.hidden += 1;
-                }
-            }
-            "br" => self.want(Gap::Line),
-            "hr" | "p" | "div" | "section" | "article" | "header" | "footer" | "figure"
-            | "figcaption" | "table" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "dl" | "aside"
-            | "main" | "nav" | "details" | "summary" | "address" => self.want(Gap::Paragraph),
-            "tr" | "dt" | "dd" => self.want(Gap::Line),
-            "td" | "th" => self.want(Gap::Space),
-            "pre" => {
-                self.want(Gap::Paragraph);
-                self.preformatted = step(self.preformatted, opens);
-            }
-            "blockquote" => {
-                self.want(Gap::Paragraph);
-                self.quotes = step(self.quotes, opens);
-            }
-            "ul" | "ol" => {
-                let gap =
-                    if self.lists.len() > usize::from(!opens) { Gap::Line } else { Gap::Paragraph };
-                self.want(gap);
-                if !opens {
-                    self.lists.pop();
-                } else if self.lists.len() < DEPTH_MAX {
-                    let list = if name == "ol" { List::Numbers(0) } else { List::Bullets };
-                    self.lists.push(list);
-                }
-            }
-            "li" if opens => {
-                self.want(Gap::Line);
-                let indent = "  ".repeat(self.lists.len().saturating_sub(1));
-                let mark = match self.lists.last_mut() {
-                    Some(List::Numbers(n)) => {
-                        *n += 1;
-                        format!("{n}. ")
-                    }
-                    _ => "- ".to_owned(),
-                };
-                self.bullet = Some(indent + &mark);
-            }
-            _ => {}
+/// One line of clean text: whitespace of any kind becomes one space.
+#[must_use]
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        let end = out.len();
+        if end > 0 {
+            out.push(' ');
         }
-        TokenSinkResult::Continue
-    }
-
-    fn want(&mut self, gap: Gap) {
-        self.gap = self.gap.max(gap);
-    }
-
-    fn text(&mut self, text: &str) {
-        if self.hidden > 0 {
-            return;
-        }
-        if self.preformatted > 0 {
-            for (n, line) in text.split('\n').enumerate() {
-                if n > 0 {
-                    self.want(Gap::Line);
-                }
-                if !line.trim().is_empty() {
-                    self.put(line.trim_end());
-                }
-            }
-            return;
-        }
-        if text.starts_with(char::is_whitespace) {
-            self.want(Gap::Space);
-        }
-        for (n, word) in text.split_whitespace().enumerate() {
-            if n > 0 {
-                self.want(Gap::Space);
-            }
-            self.put(word);
-        }
-        if text.ends_with(char::is_whitespace) {
-            self.want(Gap::Space);
+        let start = out.len();
+        out.extend(word.chars().filter(|c| is_allowed(*c)));
+        if out.len() == start {
+            out.truncate(end);
         }
     }
+    out
+}
 
-    fn put(&mut self, word: &str) {
-        let word: String = word.chars().filter(|c| is_shown(*c)).collect();
-        if word.is_empty() {
-            return;
+/// Clean text of several lines: no trailing spaces and never more than one empty line.
+#[must_use]
+pub fn paragraphs(text: &str) -> String {
+    let spaces = |c: char| if c.is_whitespace() && c != '\n' { ' ' } else { c };
+    let clean: String =
+        text.replace("\r\n", "\n").chars().map(spaces).filter(|c| is_allowed(*c)).collect();
+    close_gaps(&clean)
+}
+
+/// The text without trailing spaces, without empty lines around it, and with at most one empty line
+/// between two others.
+#[must_use]
+pub fn close_gaps(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut gap = "";
+    for part in text.lines().map(str::trim_end) {
+        if part.is_empty() {
+            gap = "\n\n";
+            continue;
         }
-        let gap = std::mem::take(&mut self.gap);
-        let fresh_line = self.out.is_empty() || gap >= Gap::Line;
-        if !self.out.is_empty() {
-            self.out.push_str(match gap {
-                Gap::None => "",
-                Gap::Space => " ",
-                Gap::Line => "\n",
-                Gap::Paragraph => "\n\n",
-            });
+        if !out.is_empty() {
+            out.push_str(gap);
         }
-        if fresh_line {
-            self.out.push_str(&"> ".repeat(self.quotes));
-        }
-        if let Some(bullet) = self.bullet.take() {
-            self.out.push_str(&bullet);
-        }
-        self.out.push_str(&word);
+        out.push_str(part);
+        gap = "\n";
     }
-
-    fn finish(self) -> String {
-        self.out
-    }
+    out
 }
 
-/// A nesting count after one more start or end tag; end tags that close nothing are passed over.
-fn step(depth: usize, opens: bool) -> usize {
-    if opens { (depth + 1).min(DEPTH_MAX) } else { depth.saturating_sub(1) }
+/// How many characters a reader would count.
+#[must_use]
+pub fn graphemes(text: &str) -> usize {
+    text.graphemes(true).count()
 }
 
-/// Whether a character is for reading: controls and overrides of the reading direction are not, since
-/// they can make one text look like another. Joiners stay: emoji and Persian need them.
-pub(super) fn is_shown(c: char) -> bool {
-    !(c.is_control() && c != '\n' && c != '\t'
-        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}'))
-}
-
-/// The beginning of a text: as many whole sentences as fit into `max` graphemes, else as many whole
-/// words, with an ellipsis.
+/// The start of a text on one line, at most `max` graphemes long: whole sentences if at least a
+/// third of the room can be filled with them, or else whole words and an ellipsis.
 #[must_use]
 pub fn excerpt(text: &str, max: usize) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let Some((end, _)) = flat.grapheme_indices(true).nth(max) else { return flat };
-    let mut sentence = 0;
-    for (at, part) in flat.split_sentence_bound_indices() {
-        let stop = at + part.trim_end().len();
-        if stop > end {
-            break;
-        }
-        sentence = stop;
+    let text = line(text);
+    let Some(end) = nth_grapheme(&text, max) else { return text };
+    let head = &text[..end];
+    let sentences = text
+        .split_sentence_bound_indices()
+        .map(|(at, sentence)| at + sentence.trim_end().len())
+        .take_while(|at| *at <= end)
+        .last()
+        .unwrap_or(0);
+    if sentences > 0 && graphemes(&head[..sentences]) >= max.div_ceil(3) {
+        return head[..sentences].to_owned();
     }
-    // A sentence that leaves most of the room empty says less than a cut one.
-    if sentence * 2 >= end {
-        return flat[..sentence].to_owned();
-    }
-    cut_at_word(&flat, max)
+    truncate(&text, max)
 }
 
-/// As many whole words as fit into `max` graphemes with an ellipsis.
-pub(super) fn cut_at_word(text: &str, max: usize) -> String {
-    let Some(room) = max.checked_sub(1) else { return String::new() };
-    let Some((end, _)) = text.grapheme_indices(true).nth(room) else { return text.to_owned() };
-    if text.grapheme_indices(true).nth(max).is_none() {
+/// The text, or as many of its words as leave room for an ellipsis within `max` graphemes. A word
+/// that alone is longer is cut between graphemes.
+#[must_use]
+pub fn truncate(text: &str, max: usize) -> String {
+    if nth_grapheme(text, max).is_none() {
         return text.to_owned();
     }
-    let head = &text[..end];
-    let words = match head.rfind(char::is_whitespace) {
-        Some(at) if at > 0 && !text[end..].starts_with(char::is_whitespace) => &head[..at],
-        _ => head,
+    let Some(end) = max.checked_sub(1).and_then(|room| nth_grapheme(text, room)) else {
+        return String::new();
     };
-    let words = words.trim_end_matches(|c: char| c.is_whitespace() || ",;:-".contains(c));
-    format!("{words}\u{2026}")
+    let head = &text[..end];
+    let whole_words = text[end..]
+        .starts_with(char::is_whitespace)
+        .then_some(end)
+        .or_else(|| head.rfind(char::is_whitespace))
+        .filter(|at| !head[..*at].trim().is_empty())
+        .or_else(|| {
+            let bounds = text.split_word_bound_indices().map(|(at, _)| at);
+            bounds.take_while(|at| *at <= end).last().filter(|at| *at > 0)
+        })
+        .unwrap_or(end);
+    let mut out = head[..whole_words].trim_end().trim_end_matches([',', ';', ':', '-']).to_owned();
+    if out.is_empty() {
+        head.clone_into(&mut out);
+    }
+    out.push(ELLIPSIS);
+    // A last character that joins with what follows would have taken the ellipsis into itself.
+    if graphemes(&out) > max { String::new() } else { out }
+}
+
+/// The last place at or before byte `at` where a text may be split at all.
+/// (`str::floor_char_boundary` is younger than our `rust-version`.)
+#[must_use]
+pub fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Where the grapheme number `n` (from 0) starts, if there is one.
+fn nth_grapheme(text: &str, n: usize) -> Option<usize> {
+    text.grapheme_indices(true).nth(n).map(|(at, _)| at)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn a_post_reads_well_without_its_markup() {
-        let html = "<h1>Hello</h1><p>One &amp; <b>two</b>,<br>three.</p><ul><li>red</li>\
-                    <li>green<ol><li>leaf</li><li>tree</li></ol></li></ul>\
-                    <blockquote><p>So it goes.</p></blockquote>\
-                    <pre>if a {\n    b\n}</pre><p><a href=\"https://x.example\">a link</a>!</p>";
-        assert_eq!(
-            plain(html),
-            "Hello\n\nOne & two,\nthree.\n\n- red\n- green\n  1. leaf\n  2. tree\n\n> So it goes.\
-             \n\nif a {\n    b\n}\n\na link!"
-        );
+    fn an_excerpt_ends_with_a_sentence_where_it_can() {
+        let text = "One sentence here. Another one follows. And a third that is long.";
+        assert_eq!(excerpt(text, 45), "One sentence here. Another one follows.");
+        assert_eq!(excerpt(text, 200), text);
     }
 
     #[test]
-    fn what_is_not_for_reading_is_left_out() {
-        let html = "<p>a<script>alert('<p>x</p>')</script>b<style>p{}</style>\u{202E}c\u{0}</p>\
-                    <iframe>no</iframe><!-- no -->d";
-        assert_eq!(plain(html), "abc\n\nd");
+    fn an_excerpt_of_one_long_sentence_ends_with_a_word() {
+        assert_eq!(excerpt("alpha beta gamma delta epsilon", 18), "alpha beta gamma\u{2026}");
+        assert_eq!(excerpt("Hi. alpha beta gamma delta epsilon", 20), "Hi. alpha beta\u{2026}");
     }
 
     #[test]
-    fn a_million_unclosed_elements_are_only_bytes() {
-        let html = "<blockquote><ul><li>".repeat(60_000) + "x";
-        assert!(plain(&html).ends_with('x') || plain(&html).is_empty());
-        let tags = "<svg>".repeat(200_000);
-        assert_eq!(plain(&tags), "");
+    fn a_language_without_spaces_is_cut_too() {
+        let text =
+            "\u{4eca}\u{65e5}\u{306f}\u{826f}\u{3044}\u{5929}\u{6c17}\u{3067}\u{3059}\u{306d}";
+        let cut = excerpt(text, 5);
+        assert!(cut.ends_with(ELLIPSIS) && graphemes(&cut) > 2, "{cut}");
     }
 
     #[test]
-    fn an_excerpt_ends_with_a_sentence_or_else_with_a_word() {
-        let text = "The first sentence. The second one is longer. Third.";
-        assert_eq!(excerpt(text, 100), text);
-        assert_eq!(excerpt(text, 30), "The first sentence.");
-        assert_eq!(
-            excerpt("One sentence that has no end in sight", 20),
-            "One sentence that\u{2026}"
-        );
-        let family = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
-        assert_eq!(excerpt(&family.repeat(3), 2), format!("{family}\u{2026}"));
+    fn no_reader_sees_text_run_backwards() {
+        assert_eq!(line("a\u{202e}b\u{0}c \u{200b} \u{2066}d\n\te"), "abc d e");
+        assert_eq!(paragraphs("a \r\n\n\n\n b\u{7}\nc"), "a\n\n b\nc");
     }
 
-    proptest::proptest! {
+    #[test]
+    fn an_emoji_family_stays_whole() {
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        assert_eq!(line(family), family);
+        assert_eq!(truncate(&format!("{family}{family}{family}"), 2), format!("{family}\u{2026}"));
+    }
+
+    /// Some scripts join a letter with the space or comma behind it, which a cut takes away.
+    fn ended(grapheme: &str) -> &str {
+        grapheme.trim_end_matches([' ', ',', ';', ':', '-'])
+    }
+
+    proptest! {
         #[test]
-        fn no_html_is_too_much(html in ".{0,400}") {
-            let text = plain(&html);
-            proptest::prop_assert!(text.chars().all(is_shown));
-        }
-
-        #[test]
-        fn an_excerpt_is_never_longer(text in "\\PC{0,200}", max in 1usize..80) {
-            let short = excerpt(&text, max);
-            proptest::prop_assert!(short.graphemes(true).count() <= max, "{short:?}");
+        fn a_cut_never_exceeds_its_limit_nor_breaks_a_grapheme(text in "\\PC{0,80}", max in 0usize..40) {
+            for cut in [truncate(&text, max), excerpt(&text, max)] {
+                prop_assert!(graphemes(&cut) <= max, "{cut:?}");
+            }
+            let cut = truncate(&text, max);
+            let kept = cut.strip_suffix(ELLIPSIS).unwrap_or(&cut);
+            let whole: Vec<_> = text.graphemes(true).collect();
+            for (at, grapheme) in kept.graphemes(true).enumerate() {
+                prop_assert_eq!(ended(grapheme), ended(whole[at]));
+            }
         }
     }
 }

@@ -25,9 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Known, registry};
 use crate::clock::Clock;
-use crate::config::{Config, Feed};
+use crate::config::{Config, Feed, Integration};
 use crate::desk::verb::{Answer, WAITING_MAX};
-use crate::flow::{Parts, Pulse};
+use crate::flow::deliver::login_of;
+use crate::flow::{Parts, Pulse, Sessions};
 use crate::ledger::{DeliveryView, Ledger, LedgerError, Overview};
 
 pub use health::{Health, judge};
@@ -50,23 +51,33 @@ pub struct Shared {
 #[derive(Debug, Clone, Default)]
 struct Facts {
     feeds: Vec<Feed>,
-    /// Each lane's guarantee in words.
-    guarantees: BTreeMap<String, String>,
+    integrations: Vec<Integration>,
+    sessions: Option<Sessions>,
     listen: Option<IpAddr>,
     allow_remote: bool,
 }
 
 impl Facts {
     fn of(config: &Config) -> Self {
-        let words = |i: &crate::config::Integration| {
-            registry::build(i).guarantee(&Known::default()).in_words()
-        };
         Self {
             feeds: config.feeds.clone(),
-            guarantees: config.integrations.iter().map(|i| (i.name.clone(), words(i))).collect(),
+            integrations: config.integrations.clone(),
+            sessions: Some(Sessions::beside(&config.ledger.path)),
             listen: Some(config.serve.listen.ip()),
             allow_remote: config.serve.allow_remote,
         }
+    }
+}
+
+impl Facts {
+    /// Each lane's guarantee in words: it depends on what the lane has learnt of its server.
+    fn guarantees(&self) -> BTreeMap<String, String> {
+        let known = |integration: &Integration| match &self.sessions {
+            Some(sessions) => sessions.load(&integration.name, &login_of(integration)),
+            None => Known::default(),
+        };
+        let words = |i: &Integration| registry::build(i).guarantee(&known(i)).in_words();
+        self.integrations.iter().map(|i| (i.name.clone(), words(i))).collect()
     }
 }
 

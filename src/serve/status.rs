@@ -36,6 +36,7 @@ pub(super) fn value(
         }
     };
     let time = |t: Option<Time>| t.map(|t| t.to_string());
+    let guarantees = facts.guarantees();
     status["ledger"] = json!({
         "id": overview.ledger,
         "trust": overview.trust,
@@ -70,7 +71,7 @@ pub(super) fn value(
         .map(|lane| {
             json!({
                 "name": lane.name,
-                "guarantee": facts.guarantees.get(&lane.name),
+                "guarantee": guarantees.get(&lane.name),
                 "paused": lane.paused,
                 "stopped": lane.stopped,
                 "rests_until": time(lane.rests_until),
@@ -94,7 +95,7 @@ pub(super) fn value(
             json!({
                 "name": group.name,
                 "lane": group.lane,
-                "guarantee": facts.guarantees.get(&group.lane),
+                "guarantee": guarantees.get(&group.lane),
                 "counts": counts,
             })
         })
@@ -126,6 +127,7 @@ pub(super) fn text(
         line(format!("  note: {note}"));
     }
     let Ok(overview) = overview else { return out };
+    let guarantees = facts.guarantees();
     let needs =
         |view: &&DeliveryView| matches!(view.status, Status::Held { .. } | Status::InDoubt { .. });
     let (person, rest): (Vec<&DeliveryView>, Vec<&DeliveryView>) = waiting.iter().partition(needs);
@@ -168,7 +170,7 @@ pub(super) fn text(
             .map(|kind| format!("{} {}", group.count(kind), print::painted(kind)))
             .collect();
         let counts = if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
-        let words = facts.guarantees.get(&group.lane).map(String::as_str).unwrap_or_default();
+        let words = guarantees.get(&group.lane).map(String::as_str).unwrap_or_default();
         line(format!("  {}  {counts}  ({words})", group.name));
     }
     line("\nlanes".to_owned());

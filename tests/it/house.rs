@@ -121,6 +121,8 @@ fn every_file_says_what_it_is_for_and_can_be_read_in_one_sitting() {
         assert!(text.starts_with("//! "), "{name} does not say what it is for");
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{name} has {lines} lines");
+        // Tests hold other people's long lines.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (number, line) in
             text.lines().enumerate().filter(|_| !is_test(&name) && name != "lib.rs")
         {

@@ -1,5 +1,6 @@
 //! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
 
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
 mod doubt;
 mod house;

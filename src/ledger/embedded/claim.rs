@@ -57,11 +57,15 @@ impl Batch<'_, '_> {
         };
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
-        if guarantee.repeatable_for().is_none_or(|window| elapsed >= window) {
-            return Ok(Claim::NotNow {
-                wait: None,
-                why: "the time in which a repeat cannot be seen is over".to_owned(),
-            });
+        let why = match guarantee.repeatable_for() {
+            None => Some("readers could see a repeat"),
+            Some(window) if elapsed >= window => {
+                Some("the time in which a repeat cannot be seen is over")
+            }
+            Some(_) => None,
+        };
+        if let Some(why) = why {
+            return Ok(Claim::NotNow { wait: None, why: why.to_owned() });
         }
         let entry = self.tables.entry(id.entry)?;
         self.grant(id, row, &entry, request, |permit| Event::Repeat { permit })
