@@ -290,6 +290,24 @@ mod tests {
     }
 
     #[test]
+    fn half_a_hashtag_never_calls_other_readers() {
+        let tag = "#\u{65e5}\u{672c}\u{8a9e}\u{30bf}\u{30b0}";
+        for max in 1..12 {
+            let short = fitted(&format!("ab cd {tag}"), max);
+            assert!(!short.contains('#') || short.contains(tag), "{max}: {short}");
+        }
+    }
+
+    #[test]
+    fn a_letter_that_joins_with_a_link_goes_nowhere_without_it() {
+        let text = "some words and \u{600}https://a.example/";
+        for max in 18..33 {
+            let short = fitted(text, max.max(graphemes("\u{600}https://a.example/")));
+            assert!(short.ends_with("\u{600}https://a.example/"), "{max}: {short}");
+        }
+    }
+
+    #[test]
     fn a_language_without_spaces_is_cut_between_its_words() {
         let text = "\u{4eca}\u{65e5}\u{306f}\u{826f}\u{3044}\u{5929}\u{6c17}\u{3067}\u{3059} https://a.example/";
         let short = fitted(text, 25);

@@ -25,8 +25,10 @@ const TEXT_MAX: usize = 64 * 1024;
 const SUMMARY_MAX: usize = 300;
 /// How much of its text stands for the title of an entry that has none, in graphemes.
 const UNTITLED_MAX: usize = 200;
-/// The longest title, author or category, in graphemes.
-const NAME_MAX: usize = 500;
+/// The longest title, in graphemes.
+const TITLE_MAX: usize = 500;
+/// The longest author or category, in graphemes.
+const NAME_MAX: usize = 100;
 /// The most categories taken.
 const CATEGORIES_MAX: usize = 20;
 /// The most hashtags made; more reads as spam.
@@ -70,7 +72,8 @@ impl Fields {
             Mentions::Keep => text,
             Mentions::Break => link::break_mentions(&text),
         };
-        let name = |name: &str| text::truncate(&text::line(name), NAME_MAX);
+        let short = |words: &str, max| text::truncate(&text::line(words), max);
+        let name = |words: &str| short(words, NAME_MAX);
         let link = entry.link.as_deref().and_then(link::tidy).unwrap_or_default();
 
         let summary = text::paragraphs(&from_html(&entry.summary));
@@ -82,7 +85,7 @@ impl Fields {
         let summary = if summary.is_empty() { &full } else { &summary };
         let summary = text::excerpt(summary, SUMMARY_MAX);
 
-        let mut title = name(&entry.title);
+        let mut title = short(&entry.title, TITLE_MAX);
         if title.is_empty() {
             let whole = link.is_empty();
             title = if whole { full.clone() } else { text::excerpt(&full, UNTITLED_MAX) };
