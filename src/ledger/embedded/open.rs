@@ -89,6 +89,8 @@ pub(super) fn first(
         names: BTreeMap::new(),
         sick: None,
         live: HashSet::new(),
+        settled: Vec::new(),
+        replaced: None,
         anchor: (numbers.latest.max(clock.now()), Mark::here()),
         clock,
     };
@@ -154,6 +156,16 @@ fn recover(batch: &mut Batch<'_, '_>, after_start: bool) -> Result<(), LedgerErr
 }
 
 fn transact(
+    database: &Database,
+    core: &mut Core,
+    work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let result = transacted(database, core, work);
+    core.after(result.is_ok());
+    result
+}
+
+fn transacted(
     database: &Database,
     core: &mut Core,
     work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,

@@ -37,7 +37,7 @@ impl Batch<'_, '_> {
             Status::Claimed { permit, attempt, maybe } if *permit == number => (*attempt, *maybe),
             // It was settled before and the answer was lost.
             status => {
-                self.core.live.remove(&number);
+                self.core.settled.push(number);
                 return Ok(Settled { status: status.clone(), lane_stopped: None });
             }
         };
@@ -56,7 +56,7 @@ impl Batch<'_, '_> {
             before.request = None;
         }
         let row = self.apply(id, &before, &entry, event, "daemon", &detail)?;
-        self.core.live.remove(&number);
+        self.core.settled.push(number);
         let mut lane_stopped = None;
         if let Some(name) = lane_name {
             let mut lane = self.tables.lane(&name)?;
