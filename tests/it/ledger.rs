@@ -8,10 +8,11 @@ use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend};
 use oncecast::ledger::{
     Admitted, Audience, Claim, DeliveryView, Intake, Lane, Ledger as _, LedgerError, Policy,
-    Replay, Selection, Setup, Sight, Trust, Work,
+    Replay, Selection, Setup, Sight, Trust, Verdict, Work,
 };
 use oncecast::model::{
-    Caps, Entry, FeedState, HoldReason, Request, Status, StatusKind, Time, WithdrawReason,
+    Caps, DeliveryId, Entry, FeedState, Guarantee, HoldReason, Request, Status, StatusKind, Time,
+    WithdrawReason,
 };
 
 const START: Time = Time::from_millis(1_767_323_045_000);
@@ -75,6 +76,15 @@ impl World {
     async fn is_due(&self) -> bool {
         let waiting = self.ledger.due("lane").await.expect("readable");
         matches!(waiting.work, Some(Work::Due(_)))
+    }
+
+    /// Makes one delivery of an entry unknown, as a crash in its call does.
+    async fn in_doubt(&mut self, guid: &str) -> DeliveryId {
+        let id = self.of(guid).await[0].id;
+        let claim = self.ledger.claim(id, Request::get("/")).await.expect("answered");
+        assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+        self.reopen(None).await.expect("opens");
+        id
     }
 
     async fn reopen(&mut self, mend: Option<Mend>) -> Result<(), LedgerError> {
@@ -369,4 +379,52 @@ async fn a_clock_that_jumps_refills_no_cap_and_holds_nothing_for_ever() {
     tokio::time::advance(wait + MINUTE).await;
     let claim = world.ledger.claim(ids[1], Request::get("/")).await.expect("answered");
     assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+}
+
+/// A post that a stale copy of the feed withdrew is sent by hand; then the feed shows it again.
+#[tokio::test(start_paused = true)]
+async fn a_post_that_was_sent_by_hand_is_not_sent_again_when_it_is_back_in_the_feed() {
+    let world = World::new(SETTLE).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    world.see("blog", &[entry("old")]).await;
+    assert_eq!(world.stands("new").await, [Withdrawn, Withdrawn]);
+    let selection =
+        Selection { entry: world.of("new").await[0].id.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: None, dry_run: false };
+    world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    assert_eq!(world.stands("new").await, [Withdrawn, Due, Due], "readers by hand, others return");
+}
+
+/// Sent by hand while its settle window is open, and gone from the feed before its turn comes.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_sends_is_not_withdrawn_by_the_feed() {
+    let world = World::new(SETTLE).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let selection =
+        Selection { entry: world.of("new").await[0].id.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: None, dry_run: false };
+    world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    assert_eq!(world.see("blog", &[entry("old")]).await.vanished, 0);
+    assert_eq!(world.stands("new").await[0], Due);
+}
+
+/// In doubt, sent again on a person's word: from then on the older attempt is only a question.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_a_person_has_replaced_is_never_made_again() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let old = world.in_doubt("new").await;
+    let selection = Selection { entry: old.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: Some("it is not there".into()), dry_run: false };
+    let steps = world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    assert_eq!(steps[0].delivery.id.generation, 2);
+    let claim = world.ledger.reclaim(old, Guarantee::DerivedId).await.expect("answered");
+    assert!(matches!(claim, Claim::NotNow { wait: None, .. }), "it has another id: {claim:?}");
+    let status = world.ledger.resolve(old, Verdict::PersonAbsent, "test".into()).await;
+    assert_eq!(status.expect("resolved").kind(), Withdrawn, "the new one is sent in its place");
+    assert_eq!(world.stands("new").await, [Withdrawn, Due, Due]);
 }

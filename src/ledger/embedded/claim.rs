@@ -55,6 +55,11 @@ impl Batch<'_, '_> {
         let (Some(request), Some(first)) = (row.request.clone(), row.first_sent) else {
             return Ok(Claim::NotNow { wait: None, why: "its request was not kept".to_owned() });
         };
+        if self.is_replaced(id)? {
+            // Another generation has another key: on the platform the two are two posts.
+            let why = "it was sent again by hand instead".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
+        }
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
         if guarantee.repeatable_for().is_none_or(|window| elapsed >= window) {

@@ -122,7 +122,20 @@ impl Batch<'_, '_> {
             self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
             return Ok(next.status);
         }
-        Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
+        let absent = matches!(event, Event::Absent { .. });
+        let mut row = self.apply(id, &row, &entry, event, who, &detail)?;
+        if absent && self.is_replaced(id)? {
+            let why = "it was sent again by hand instead".to_owned();
+            let event = Event::Withdraw(WithdrawReason::Person { why: why.clone() });
+            row = self.apply(id, &without_request(row), &entry, event, who, &why)?;
+        }
+        Ok(row.status)
+    }
+
+    /// Whether a person has opened another generation in this one's place.
+    pub(super) fn is_replaced(&self, id: DeliveryId) -> Result<bool, LedgerError> {
+        let next = DeliveryId { generation: id.generation + 1, ..id };
+        Ok(self.tables.delivery(next)?.is_some())
     }
 
     pub(super) fn reopen(
@@ -295,7 +308,10 @@ impl Batch<'_, '_> {
     }
 
     /// The newest generation of each delivery that a person means.
-    fn newest(&self, selection: &Selection) -> Result<Vec<(DeliveryId, DeliveryRow)>, LedgerError> {
+    pub(super) fn newest(
+        &self,
+        selection: &Selection,
+    ) -> Result<Vec<(DeliveryId, DeliveryRow)>, LedgerError> {
         let mut newest: Vec<(DeliveryId, DeliveryRow)> = Vec::new();
         for (id, row) in self.tables.deliveries(selection.entry)? {
             let name = self.core.names.get(&id.group);
