@@ -428,3 +428,92 @@ async fn an_attempt_that_a_person_has_replaced_is_never_made_again() {
     assert_eq!(status.expect("resolved").kind(), Withdrawn, "the new one is sent in its place");
     assert_eq!(world.stands("new").await, [Withdrawn, Due, Due]);
 }
+
+/// The same old copy is put back twice, and once it turns out damaged: nothing of what the witness
+/// tells may be lost on the way.
+#[tokio::test(start_paused = true)]
+async fn adopting_an_old_copy_forgets_nothing_that_the_witness_told() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let first = world.in_doubt("new").await;
+    let other = world.of("new").await[1].id;
+    let path = world.folder.path().join("ledger.redb");
+    world.ledger.close().await.expect("closed");
+    let backup = std::fs::read(&path).expect("read");
+    world.reopen(None).await.expect("opens");
+    let claim = world.ledger.claim(other, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+    world.reopen(None).await.expect("opens");
+    for copy in ["damaged", "whole", "whole again"] {
+        world.ledger.close().await.expect("closed");
+        let mut bytes = backup.clone();
+        let groups = b"\"first_seen\":";
+        let places: Vec<usize> =
+            (0..bytes.len()).filter(|at| bytes[*at..].starts_with(groups)).collect();
+        for place in places.iter().filter(|_| copy == "damaged") {
+            bytes[*place] ^= 1;
+        }
+        std::fs::write(&path, bytes).expect("restored");
+        let adopted = world.reopen(Some(Mend::AdoptRestored)).await;
+        if copy == "damaged" {
+            assert!(adopted.is_err(), "a damaged copy is not adopted");
+            continue;
+        }
+        adopted.expect("adopted");
+        let claim = world.ledger.claim(other, Request::get("/")).await.expect("answered");
+        assert!(matches!(claim, Claim::Gone(InDoubt)), "{copy}: {claim:?}");
+        assert_eq!(world.of("new").await[0].id, first);
+    }
+}
+
+/// What a lost ledger sent, and when, is not known: no repeat can be relied on to be unseen.
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_ledger_claimed_is_asked_about_and_never_repeated() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let path = world.folder.path().join("ledger.redb");
+    world.ledger.close().await.expect("closed");
+    let backup = std::fs::read(&path).expect("read");
+    world.reopen(None).await.expect("opens");
+    let id = world.in_doubt("new").await;
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    world.ledger.close().await.expect("closed");
+    std::fs::write(&path, backup).expect("restored");
+    world.reopen(Some(Mend::AdoptRestored)).await.expect("adopted");
+    let claim = world.ledger.claim(id, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Gone(InDoubt)), "{claim:?}");
+    for guarantee in [Guarantee::Keyed { window: MINUTE * 60 }, Guarantee::DerivedId] {
+        let claim = world.ledger.reclaim(id, guarantee).await.expect("answered");
+        assert!(matches!(claim, Claim::NotNow { wait: None, .. }), "{guarantee:?}: {claim:?}");
+    }
+    world.ledger.resolve(id, Verdict::PersonAbsent, "test".into()).await.expect("resolved");
+    let claim = world.ledger.claim(id, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Granted(_)), "a person has looked: {claim:?}");
+}
+
+/// A ledger begun anew remembers everything as baseline; its witness knows better.
+#[tokio::test(start_paused = true)]
+async fn a_replay_after_a_lost_ledger_does_not_repeat_what_that_one_sent() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    world.in_doubt("new").await;
+    world.ledger.close().await.expect("closed");
+    std::fs::remove_file(world.folder.path().join("ledger.redb")).expect("removed");
+    world.reopen(Some(Mend::Init)).await.expect("begun");
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    assert_eq!(world.stands("new").await, [Baseline, Baseline]);
+    let selection = Selection { entry: world.of("new").await[0].id.entry, group: None };
+    let replay = |again: Option<&str>| Replay {
+        selection: selection.clone(),
+        again: again.map(Into::into),
+        dry_run: true,
+    };
+    let steps = world.ledger.reopen(replay(None), "test".into()).await.expect("told");
+    let sends: Vec<bool> = steps.iter().map(|s| s.sends).collect();
+    assert_eq!(sends, [false, true], "readers may have it, others have not: {steps:?}");
+    let steps = world.ledger.reopen(replay(Some("it is not there")), "test".into()).await;
+    assert!(steps.expect("told").iter().all(|s| s.sends), "a person may say so");
+}

@@ -252,6 +252,7 @@ impl Batch<'_, '_> {
                 opened: self.now,
                 key: IdempotencyKey::of(&entry.id, name, 1),
                 first_sent: None,
+                haunted: false,
                 request: None,
                 lines: vec![line],
             };

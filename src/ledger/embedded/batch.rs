@@ -62,8 +62,7 @@ impl Core {
         if claims.is_empty() {
             return Ok(());
         }
-        let now = self.now();
-        self.witness.take(claims, now).map_err(|e| {
+        self.witness.take(claims).map_err(|e| {
             let why =
                 format!("the witness {} cannot be written: {e}", self.witness.path().display());
             LedgerError::Uncertain(why)

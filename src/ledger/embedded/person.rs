@@ -227,10 +227,24 @@ impl Batch<'_, '_> {
             (Status::Refused { .. }, _) => "it was refused before".to_owned(),
             (Status::Withdrawn { .. }, _) => "it was withdrawn before".to_owned(),
         };
+        if again.is_none() && self.was_lost(id)? {
+            let why = "it may have it, as a lost ledger claimed it: look, then use --again";
+            return Ok(step(self, id, &row, false, why));
+        }
         // The old row stays for ever; the new generation has a key of its own.
         let next = DeliveryId { generation: id.generation + 1, ..id };
         let row = self.open_generation(next, entry, name, &why, who, replay)?;
         Ok(step(self, next, &row, true, &why))
+    }
+
+    /// Whether a lost ledger has claimed any generation up to this one.
+    fn was_lost(&self, id: DeliveryId) -> Result<bool, LedgerError> {
+        for (old, row) in self.tables.deliveries(id.entry)? {
+            if old.group == id.group && self.may_be_forgotten(&row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn open_generation(
@@ -248,6 +262,7 @@ impl Batch<'_, '_> {
             opened: self.now,
             key: IdempotencyKey::of(&entry.id, group, id.generation),
             first_sent: None,
+            haunted: false,
             request: None,
             lines: Vec::new(),
         };

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::clock::TokioClock;
 use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight};
 use crate::model::{
-    Caps, DeliveryId, Entry, FeedState, Outcome, Reference, Request, Status, StatusKind, Time,
+    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, Outcome, Reference, Request, Status,
+    StatusKind, Time,
 };
 
 use super::batch::Batch;
@@ -143,4 +144,62 @@ async fn a_config_that_was_not_taken_leaves_no_group_behind() {
     let row = DeliveryId { entry: 3, group: 2, generation: 1 };
     let row = run(&mut open, move |batch| Ok(batch.tables.delivery(row)?)).expect("readable");
     assert!(row.is_none(), "what was owed to one group would be sent to another: {row:?}");
+}
+
+/// Put off twice, then sent by a ledger that is lost: the copy that was restored had begun as well.
+#[tokio::test]
+async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    for _ in 0..2 {
+        let number = granted(&mut open, FIRST);
+        let outcome = Outcome::Deferred {
+            wait: Some(Duration::ZERO),
+            cause: DeferCause::SessionExpired,
+            reason: "log in again".into(),
+        };
+        run(&mut open, move |batch| batch.settle(FIRST, number, &outcome)).expect("settled");
+    }
+    drop(open);
+    let path = folder.path().join("ledger.redb");
+    let backup = std::fs::read(&path).expect("read");
+    let mut open = self::open(folder.path(), None);
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let number = granted(&mut open, FIRST);
+    run(&mut open, move |batch| batch.settle(FIRST, number, &published())).expect("settled");
+    drop(open);
+    std::fs::write(&path, backup).expect("restored");
+    let mut open = self::open(folder.path(), Some(Mend::AdoptRestored));
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let claim = claim(&mut open, FIRST);
+    assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "readers have it: {claim:?}");
+}
+
+/// A platform that refuses the repeat says nothing of the first attempt, however often it is asked.
+#[tokio::test]
+async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let number = granted(&mut open, FIRST);
+    let lost = Outcome::Unknown { reason: "no answer in time".into() };
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost)).expect("settled");
+    let mut repeats = 0;
+    let why = loop {
+        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::DerivedId));
+        match claim.expect("answered") {
+            Claim::Granted(permit) => {
+                repeats += 1;
+                assert!(repeats < 100, "the fuse would end the process");
+                let (number, refused) =
+                    (permit.number(), Outcome::Refused { reason: "banned".into() });
+                let settled = run(&mut open, move |batch| batch.settle(FIRST, number, &refused));
+                settled.expect("settled");
+            }
+            Claim::NotNow { wait: None, why } => break why,
+            claim => panic!("{claim:?}"),
+        }
+    };
+    assert!(why.contains("repeated"), "{why}");
+    let Status::InDoubt { next_look, .. } = status(&mut open, FIRST) else { panic!("settled") };
+    assert!(next_look.since(open.core.now()) > Duration::from_secs(3_600), "{next_look}");
 }
