@@ -34,6 +34,8 @@ pub(super) fn key_hash(key: &IdempotencyKey) -> KeyHash {
 pub(super) struct Claimed {
     /// The claim's number within the ledger.
     pub(super) number: u64,
+    /// When.
+    pub(super) at: Time,
     /// Which delivery.
     pub(super) key: KeyHash,
 }
@@ -63,8 +65,9 @@ pub(super) fn path_of(ledger: &Path) -> PathBuf {
 }
 
 impl Witness {
-    /// A new, empty witness for a ledger. The file appears whole under its name or not at all.
-    pub(super) fn create(path: &Path, ledger: &[u8; 16]) -> io::Result<Self> {
+    /// A new witness for a ledger, which tells what an older one told. The file appears whole under
+    /// its name or not at all.
+    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &[Claimed]) -> io::Result<Self> {
         let fresh = path.with_extension("witness.new");
         let mut file = OpenOptions::new()
             .read(true)
@@ -78,11 +81,13 @@ impl Witness {
         head[16..20].copy_from_slice(&VERSION.to_be_bytes());
         head[20..36].copy_from_slice(ledger);
         seal(&mut head);
-        file.write_all(&head)?;
+        let mut bytes = head.to_vec();
+        bytes.extend(told.iter().flat_map(record_of));
+        file.write_all(&bytes)?;
         file.sync_all()?;
         std::fs::rename(&fresh, path)?;
         sync_folder_of(path)?;
-        Ok(Self { file, path: path.to_owned(), end: RECORD as u64 })
+        Ok(Self { file, path: path.to_owned(), end: bytes.len() as u64 })
     }
 
     /// Opens the witness and hears it out; `None` where there is none.
@@ -111,9 +116,12 @@ impl Witness {
             if is_sealed(record) {
                 let mut number = [0; 8];
                 number.copy_from_slice(&record[..8]);
+                let mut at = [0; 8];
+                at.copy_from_slice(&record[8..16]);
+                let at = Time::from_millis(u64::from_be_bytes(at));
                 let mut key = [0; 32];
                 key.copy_from_slice(&record[16..48]);
-                testimony.claims.push(Claimed { number: u64::from_be_bytes(number), key });
+                testimony.claims.push(Claimed { number: u64::from_be_bytes(number), at, key });
                 end += RECORD as u64;
             } else if at < last {
                 testimony.damaged += 1;
@@ -125,16 +133,8 @@ impl Witness {
     }
 
     /// Takes claims and does not come back before they are on the disk.
-    pub(super) fn take(&mut self, claims: &[Claimed], at: Time) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(claims.len() * RECORD);
-        for claim in claims {
-            let mut record = [0; RECORD];
-            record[..8].copy_from_slice(&claim.number.to_be_bytes());
-            record[8..16].copy_from_slice(&at.as_millis().to_be_bytes());
-            record[16..48].copy_from_slice(&claim.key);
-            seal(&mut record);
-            bytes.extend_from_slice(&record);
-        }
+    pub(super) fn take(&mut self, claims: &[Claimed]) -> io::Result<()> {
+        let bytes: Vec<u8> = claims.iter().flat_map(record_of).collect();
         // After a failed write the position is unknown: every write says where it goes.
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(&bytes)?;
@@ -146,6 +146,15 @@ impl Witness {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn record_of(claim: &Claimed) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    record[..8].copy_from_slice(&claim.number.to_be_bytes());
+    record[8..16].copy_from_slice(&claim.at.as_millis().to_be_bytes());
+    record[16..48].copy_from_slice(&claim.key);
+    seal(&mut record);
+    record
 }
 
 fn seal(record: &mut [u8; RECORD]) {
@@ -173,7 +182,7 @@ mod tests {
 
     fn claim(number: u64) -> Claimed {
         let key = IdempotencyKey::of(&crate::model::EntryId::from_bytes([3; 16]), "g", 1);
-        Claimed { number, key: key_hash(&key) }
+        Claimed { number, at: Time::from_millis(5), key: key_hash(&key) }
     }
 
     #[test]
@@ -181,8 +190,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
         assert!(Witness::open(&path).expect("no file is no error").is_none());
-        let mut witness = Witness::create(&path, &[9; 16]).expect("created");
-        witness.take(&[claim(1), claim(2)], Time::from_millis(5)).expect("taken");
+        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
+        witness.take(&[claim(1), claim(2)]).expect("taken");
         drop(witness);
 
         let mut bytes = std::fs::read(&path).expect("read");
@@ -193,7 +202,7 @@ mod tests {
         assert_eq!(heard.claims, [claim(1), claim(2)]);
         assert_eq!(heard.damaged, 0);
 
-        witness.take(&[claim(3)], Time::from_millis(6)).expect("taken after a torn end");
+        witness.take(&[claim(3)]).expect("taken after a torn end");
         let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
         assert_eq!(heard.claims, [claim(1), claim(2), claim(3)]);
     }
@@ -202,8 +211,8 @@ mod tests {
     fn damage_in_the_middle_is_seen() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        let mut witness = Witness::create(&path, &[9; 16]).expect("created");
-        witness.take(&[claim(1), claim(2)], Time::from_millis(5)).expect("taken");
+        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
+        witness.take(&[claim(1), claim(2)]).expect("taken");
         let mut bytes = std::fs::read(&path).expect("read");
         bytes[RECORD + 20] ^= 1;
         std::fs::write(&path, &bytes).expect("damaged");

@@ -8,10 +8,11 @@ use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend};
 use oncecast::ledger::{
     Admitted, Audience, Claim, DeliveryView, Intake, Lane, Ledger as _, LedgerError, Policy,
-    Replay, Selection, Setup, Sight, Trust, Work,
+    Replay, Selection, Setup, Sight, Trust, Verdict, Work,
 };
 use oncecast::model::{
-    Caps, Entry, FeedState, HoldReason, Request, Status, StatusKind, Time, WithdrawReason,
+    Caps, DeliveryId, Entry, FeedState, Guarantee, HoldReason, Request, Status, StatusKind, Time,
+    WithdrawReason,
 };
 
 const START: Time = Time::from_millis(1_767_323_045_000);
@@ -75,6 +76,15 @@ impl World {
     async fn is_due(&self) -> bool {
         let waiting = self.ledger.due("lane").await.expect("readable");
         matches!(waiting.work, Some(Work::Due(_)))
+    }
+
+    /// Makes one delivery of an entry unknown, as a crash in its call does.
+    async fn in_doubt(&mut self, guid: &str) -> DeliveryId {
+        let id = self.of(guid).await[0].id;
+        let claim = self.ledger.claim(id, Request::get("/")).await.expect("answered");
+        assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+        self.reopen(None).await.expect("opens");
+        id
     }
 
     async fn reopen(&mut self, mend: Option<Mend>) -> Result<(), LedgerError> {
@@ -369,4 +379,141 @@ async fn a_clock_that_jumps_refills_no_cap_and_holds_nothing_for_ever() {
     tokio::time::advance(wait + MINUTE).await;
     let claim = world.ledger.claim(ids[1], Request::get("/")).await.expect("answered");
     assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+}
+
+/// A post that a stale copy of the feed withdrew is sent by hand; then the feed shows it again.
+#[tokio::test(start_paused = true)]
+async fn a_post_that_was_sent_by_hand_is_not_sent_again_when_it_is_back_in_the_feed() {
+    let world = World::new(SETTLE).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    world.see("blog", &[entry("old")]).await;
+    assert_eq!(world.stands("new").await, [Withdrawn, Withdrawn]);
+    let selection =
+        Selection { entry: world.of("new").await[0].id.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: None, dry_run: false };
+    world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    assert_eq!(world.stands("new").await, [Withdrawn, Due, Due], "readers by hand, others return");
+}
+
+/// Sent by hand while its settle window is open, and gone from the feed before its turn comes.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_sends_is_not_withdrawn_by_the_feed() {
+    let world = World::new(SETTLE).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let selection =
+        Selection { entry: world.of("new").await[0].id.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: None, dry_run: false };
+    world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    assert_eq!(world.see("blog", &[entry("old")]).await.vanished, 0);
+    assert_eq!(world.stands("new").await[0], Due);
+}
+
+/// In doubt, sent again on a person's word: from then on the older attempt is only a question.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_a_person_has_replaced_is_never_made_again() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let old = world.in_doubt("new").await;
+    let selection = Selection { entry: old.entry, group: Some("readers".into()) };
+    let replay = Replay { selection, again: Some("it is not there".into()), dry_run: false };
+    let steps = world.ledger.reopen(replay, "test".into()).await.expect("opened");
+    assert_eq!(steps[0].delivery.id.generation, 2);
+    let claim = world.ledger.reclaim(old, Guarantee::DerivedId).await.expect("answered");
+    assert!(matches!(claim, Claim::NotNow { wait: None, .. }), "it has another id: {claim:?}");
+    let status = world.ledger.resolve(old, Verdict::PersonAbsent, "test".into()).await;
+    assert_eq!(status.expect("resolved").kind(), Withdrawn, "the new one is sent in its place");
+    assert_eq!(world.stands("new").await, [Withdrawn, Due, Due]);
+}
+
+/// The same old copy is put back twice, and once it turns out damaged: nothing of what the witness
+/// tells may be lost on the way.
+#[tokio::test(start_paused = true)]
+async fn adopting_an_old_copy_forgets_nothing_that_the_witness_told() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let first = world.in_doubt("new").await;
+    let other = world.of("new").await[1].id;
+    let path = world.folder.path().join("ledger.redb");
+    world.ledger.close().await.expect("closed");
+    let backup = std::fs::read(&path).expect("read");
+    world.reopen(None).await.expect("opens");
+    let claim = world.ledger.claim(other, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Granted(_)), "{claim:?}");
+    world.reopen(None).await.expect("opens");
+    for copy in ["damaged", "whole", "whole again"] {
+        world.ledger.close().await.expect("closed");
+        let mut bytes = backup.clone();
+        let groups = b"\"first_seen\":";
+        let places: Vec<usize> =
+            (0..bytes.len()).filter(|at| bytes[*at..].starts_with(groups)).collect();
+        for place in places.iter().filter(|_| copy == "damaged") {
+            bytes[*place] ^= 1;
+        }
+        std::fs::write(&path, bytes).expect("restored");
+        let adopted = world.reopen(Some(Mend::AdoptRestored)).await;
+        if copy == "damaged" {
+            assert!(adopted.is_err(), "a damaged copy is not adopted");
+            continue;
+        }
+        adopted.expect("adopted");
+        let claim = world.ledger.claim(other, Request::get("/")).await.expect("answered");
+        assert!(matches!(claim, Claim::Gone(InDoubt)), "{copy}: {claim:?}");
+        assert_eq!(world.of("new").await[0].id, first);
+    }
+}
+
+/// What a lost ledger sent, and when, is not known: no repeat can be relied on to be unseen.
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_ledger_claimed_is_asked_about_and_never_repeated() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let path = world.folder.path().join("ledger.redb");
+    world.ledger.close().await.expect("closed");
+    let backup = std::fs::read(&path).expect("read");
+    world.reopen(None).await.expect("opens");
+    let id = world.in_doubt("new").await;
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    world.ledger.close().await.expect("closed");
+    std::fs::write(&path, backup).expect("restored");
+    world.reopen(Some(Mend::AdoptRestored)).await.expect("adopted");
+    let claim = world.ledger.claim(id, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Gone(InDoubt)), "{claim:?}");
+    for guarantee in [Guarantee::Keyed { window: MINUTE * 60 }, Guarantee::DerivedId] {
+        let claim = world.ledger.reclaim(id, guarantee).await.expect("answered");
+        assert!(matches!(claim, Claim::NotNow { wait: None, .. }), "{guarantee:?}: {claim:?}");
+    }
+    world.ledger.resolve(id, Verdict::PersonAbsent, "test".into()).await.expect("resolved");
+    let claim = world.ledger.claim(id, Request::get("/")).await.expect("answered");
+    assert!(matches!(claim, Claim::Granted(_)), "a person has looked: {claim:?}");
+}
+
+/// A ledger begun anew remembers everything as baseline; its witness knows better.
+#[tokio::test(start_paused = true)]
+async fn a_replay_after_a_lost_ledger_does_not_repeat_what_that_one_sent() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    world.in_doubt("new").await;
+    world.ledger.close().await.expect("closed");
+    std::fs::remove_file(world.folder.path().join("ledger.redb")).expect("removed");
+    world.reopen(Some(Mend::Init)).await.expect("begun");
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    assert_eq!(world.stands("new").await, [Baseline, Baseline]);
+    let selection = Selection { entry: world.of("new").await[0].id.entry, group: None };
+    let replay = |again: Option<&str>| Replay {
+        selection: selection.clone(),
+        again: again.map(Into::into),
+        dry_run: true,
+    };
+    let steps = world.ledger.reopen(replay(None), "test".into()).await.expect("told");
+    let sends: Vec<bool> = steps.iter().map(|s| s.sends).collect();
+    assert_eq!(sends, [false, true], "readers may have it, others have not: {steps:?}");
+    let steps = world.ledger.reopen(replay(Some("it is not there")), "test".into()).await;
+    assert!(steps.expect("told").iter().all(|s| s.sends), "a person may say so");
 }

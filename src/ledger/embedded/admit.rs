@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::admission::{self, Decision, Memory};
 use crate::ledger::journal::Line;
-use crate::ledger::{Admitted, Intake, LedgerError, Sight};
+use crate::ledger::{Admitted, Intake, LedgerError, Selection, Sight};
 use crate::model::{
     Alias, AliasKind, DeliveryId, Entry, EntryId, Event, FeedState, Fingerprint, HoldReason,
     IdempotencyKey, Status, Time, WithdrawReason,
@@ -154,9 +154,13 @@ impl Batch<'_, '_> {
             let gone: Vec<u64> =
                 row.settling.iter().filter(|n| !present.contains(n)).copied().collect();
             for number in gone {
+                row.settling.retain(|n| *n != number);
+                // A person who sent it by hand has closed its window.
+                if self.tables.entry(number)?.settles.is_none() {
+                    continue;
+                }
                 admitted.vanished += 1;
                 self.forget(number)?;
-                row.settling.retain(|n| *n != number);
                 row.vanished.push(number);
             }
             let excess = row.vanished.len().saturating_sub(VANISHED_MAX);
@@ -248,6 +252,7 @@ impl Batch<'_, '_> {
                 opened: self.now,
                 key: IdempotencyKey::of(&entry.id, name, 1),
                 first_sent: None,
+                haunted: false,
                 request: None,
                 lines: vec![line],
             };
@@ -325,7 +330,8 @@ impl Batch<'_, '_> {
     fn take_back(&mut self, number: u64) -> Result<(), LedgerError> {
         let entry = self.tables.entry(number)?;
         let not_before = self.now.plus(self.core.setup.policy.settle);
-        for (id, row) in self.tables.deliveries(number)? {
+        // What a person has sent by hand meanwhile is a newer generation, and stands for the older one.
+        for (id, row) in self.newest(&Selection { entry: number, group: None })? {
             if matches!(row.status, Status::Withdrawn { reason: WithdrawReason::Vanished }) {
                 let event = Event::Return { not_before };
                 self.apply(id, &row, &entry, event, "feed", "it is in the feed again")?;

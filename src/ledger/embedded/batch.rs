@@ -15,6 +15,9 @@ use crate::model::{DeliveryId, Event, Status, Time};
 use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
 use super::tables::Tables;
 
+/// A config as the writer knows it: the setup, numbers by name and names by number.
+type Config = (Setup, BTreeMap<String, u32>, BTreeMap<u32, String>);
+
 /// What the writer knows between transactions.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -32,6 +35,10 @@ pub(super) struct Core {
     pub(super) sick: Option<String>,
     /// Claims granted by this process and not settled.
     pub(super) live: HashSet<u64>,
+    /// Of those, what the transaction under way settles: forgotten only when it is committed.
+    pub(super) settled: Vec<u64>,
+    /// The config before the transaction under way took up another.
+    pub(super) replaced: Option<Config>,
     /// The latest moment told, and when it was: the ledger's time never goes back.
     pub(super) anchor: (Time, Mark),
 }
@@ -55,8 +62,7 @@ impl Core {
         if claims.is_empty() {
             return Ok(());
         }
-        let now = self.now();
-        self.witness.take(claims, now).map_err(|e| {
+        self.witness.take(claims).map_err(|e| {
             let why =
                 format!("the witness {} cannot be written: {e}", self.witness.path().display());
             LedgerError::Uncertain(why)
@@ -65,10 +71,20 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn after_failed_commit(&mut self, why: &str) {
-        self.sick = Some(why.to_owned());
-        // Numbers and names are read again when it is open again.
-        self.groups.clear();
+    /// What a transaction changed here holds with its commit, and only then: a claim that was settled
+    /// in vain is still in the world, and a group that was numbered in vain has no number.
+    pub(super) fn after(&mut self, committed: bool) {
+        let settled = std::mem::take(&mut self.settled);
+        let replaced = self.replaced.take();
+        if committed {
+            for number in settled {
+                self.live.remove(&number);
+            }
+        } else if let Some((setup, groups, names)) = replaced {
+            self.setup = setup;
+            self.groups = groups;
+            self.names = names;
+        }
     }
 
     pub(super) fn audience(&self, group: u32) -> Option<(&Audience, &Lane)> {
@@ -170,10 +186,12 @@ impl<'txn, 'core> Batch<'txn, 'core> {
                 self.tables.set_lane(&lane.name, &row)?;
             }
         }
-        self.core.names =
+        let names =
             self.tables.groups()?.into_iter().map(|(name, row)| (row.number, name)).collect();
-        self.core.groups = groups;
-        self.core.setup = setup;
+        let setup = std::mem::replace(&mut self.core.setup, setup);
+        let groups = std::mem::replace(&mut self.core.groups, groups);
+        let names = std::mem::replace(&mut self.core.names, names);
+        self.core.replaced.get_or_insert((setup, groups, names));
         Ok(())
     }
 

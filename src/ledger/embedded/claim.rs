@@ -14,6 +14,7 @@ use crate::model::{DeliveryId, Event, Guarantee, Request, Status, Time};
 
 use super::batch::Batch;
 use super::records::{DeliveryRow, EntryRow};
+use super::settle::ATTEMPTS_MAX;
 
 /// No claim without this much room to record its outcome, in bytes.
 const ROOM_MIN: u64 = 16 << 20;
@@ -34,8 +35,7 @@ impl Batch<'_, '_> {
         if not_before > self.now {
             return Ok(self.wait_until(not_before, "it is not yet due".to_owned()));
         }
-        let hash = witness::key_hash(&row.key);
-        if row.first_sent.is_none() && self.tables.is_ghost(&hash)? {
+        if self.may_be_forgotten(&row)? {
             return self.haunted(id, row, &entry, request);
         }
         // What an earlier claim froze is what every later one says.
@@ -55,6 +55,21 @@ impl Batch<'_, '_> {
         let (Some(request), Some(first)) = (row.request.clone(), row.first_sent) else {
             return Ok(Claim::NotNow { wait: None, why: "its request was not kept".to_owned() });
         };
+        if row.haunted {
+            let why = "what a lost ledger sent, and when, is not known".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
+        }
+        let repeated =
+            matches!(row.status, Status::InDoubt { attempt, .. } if attempt >= ATTEMPTS_MAX);
+        if repeated {
+            let why = format!("it was repeated {ATTEMPTS_MAX} times");
+            return Ok(Claim::NotNow { wait: None, why });
+        }
+        if self.is_replaced(id)? {
+            // Another generation has another key: on the platform the two are two posts.
+            let why = "it was sent again by hand instead".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
+        }
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
         let why = match guarantee.repeatable_for() {
@@ -119,7 +134,7 @@ impl Batch<'_, '_> {
         };
         let row = self.apply(id, &row, entry, event(number), "daemon", &detail)?;
         self.tables.add_claim(lane.number, self.now, number)?;
-        self.claims.push(Claimed { number, key: witness::key_hash(&row.key) });
+        self.claims.push(Claimed { number, at: self.now, key: witness::key_hash(&row.key) });
         Ok(Claim::Granted(Permit {
             delivery: id,
             number,
@@ -130,6 +145,11 @@ impl Batch<'_, '_> {
         }))
     }
 
+    /// Whether a lost ledger has claimed this delivery and nobody has looked into it since.
+    pub(super) fn may_be_forgotten(&self, row: &DeliveryRow) -> Result<bool, LedgerError> {
+        Ok(!row.haunted && self.tables.is_ghost(&witness::key_hash(&row.key))?)
+    }
+
     /// A lost ledger has claimed this delivery: what became of it is not known here.
     fn haunted(
         &mut self,
@@ -138,7 +158,10 @@ impl Batch<'_, '_> {
         entry: &EntryRow,
         request: Request,
     ) -> Result<Claim, LedgerError> {
-        let row = DeliveryRow { first_sent: Some(self.now), request: Some(request), ..row };
+        // The platform is asked about all of the past, since the time of that claim is not known.
+        let first_sent = Some(Time::from_millis(0));
+        let request = row.request.clone().or(Some(request));
+        let row = DeliveryRow { first_sent, request, haunted: true, ..row };
         let row =
             self.apply(id, &row, entry, Event::Claim { permit: 0 }, "witness", "not granted")?;
         let evidence = "the witness tells of a claim that this ledger has forgotten".to_owned();

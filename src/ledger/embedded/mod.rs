@@ -19,6 +19,8 @@ mod read;
 mod records;
 mod settle;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod writer;
 

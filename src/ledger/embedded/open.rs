@@ -78,7 +78,8 @@ pub(super) fn first(
     let identity = identity(&database)?;
     let ledger = *identity.ledger.as_bytes();
     let numbers = numbers(&database)?;
-    let (witness, trust, ghosts) = hear(&witness_path, heard, &ledger, &numbers, mend)?;
+    let Heard { witness, trust, ghosts, renewed } =
+        hear(&witness_path, heard, &ledger, &numbers, mend)?;
     let mut core = Core {
         path: path.to_owned(),
         ledger,
@@ -89,6 +90,8 @@ pub(super) fn first(
         names: BTreeMap::new(),
         sick: None,
         live: HashSet::new(),
+        settled: Vec::new(),
+        replaced: None,
         anchor: (numbers.latest.max(clock.now()), Mark::here()),
         clock,
     };
@@ -104,6 +107,10 @@ pub(super) fn first(
         batch.configure(Setup::default())?;
         recover(batch, true)
     })?;
+    if let Some(told) = renewed {
+        // Only now that the ghosts are committed: until then the old witness says the same again.
+        core.witness = begin(&witness_path, &ledger, &told)?;
+    }
     Ok(Opened { database: Some(database), core, _lock: lock })
 }
 
@@ -158,6 +165,16 @@ fn transact(
     core: &mut Core,
     work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
+    let result = transacted(database, core, work);
+    core.after(result.is_ok());
+    result
+}
+
+fn transacted(
+    database: &Database,
+    core: &mut Core,
+    work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
     #[expect(clippy::disallowed_methods, reason = "the ledger's own door to its database")]
     let mut txn = database.begin_write().map_err(|e| uncertain(&e))?;
     txn.set_quick_repair(true);
@@ -172,6 +189,21 @@ fn transact(
     txn.commit().map_err(|e| uncertain(&e))
 }
 
+/// What the witness comes to.
+struct Heard {
+    witness: Witness,
+    trust: Trust,
+    /// Claims that the ledger has forgotten.
+    ghosts: Vec<Claimed>,
+    /// What a new witness must tell, where this one cannot go on.
+    renewed: Option<Vec<Claimed>>,
+}
+
+fn begin(path: &Path, ledger: &[u8; 16], told: &[Claimed]) -> Result<Witness, LedgerError> {
+    Witness::create(path, ledger, told)
+        .map_err(|e| unusable(&format!("its witness {}", path.display()), &e))
+}
+
 /// Weighs the witness against the ledger, and says what the ledger has forgotten.
 fn hear(
     path: &Path,
@@ -179,16 +211,13 @@ fn hear(
     ledger: &[u8; 16],
     numbers: &Numbers,
     mend: Option<Mend>,
-) -> Result<(Witness, Trust, Vec<Claimed>), LedgerError> {
-    let fresh = |ledger| {
-        Witness::create(path, ledger)
-            .map_err(|e| unusable(&format!("its witness {}", path.display()), &e))
-    };
+) -> Result<Heard, LedgerError> {
+    let silent = |witness, trust| Heard { witness, trust, ghosts: Vec::new(), renewed: None };
     let Some((witness, said)) = heard else {
         if numbers.claim > 0 {
             tracing::warn!(witness = %path.display(), "the witness was missing; a new one is begun");
         }
-        return Ok((fresh(ledger)?, Trust::Sends, Vec::new()));
+        return Ok(silent(begin(path, ledger, &[])?, Trust::Sends));
     };
     let forgotten: Vec<Claimed> = if said.ledger == *ledger {
         said.claims.iter().filter(|c| c.number > numbers.claim).copied().collect()
@@ -205,14 +234,16 @@ fn hear(
     } else if said.damaged > 0 {
         format!("{} records of its witness {} are damaged", said.damaged, path.display())
     } else {
-        return Ok((witness, Trust::Sends, Vec::new()));
+        return Ok(silent(witness, Trust::Sends));
     };
     if mend.is_some() {
-        // The ghosts are committed before the old witness is gone: until then it says the same again.
-        return Ok((fresh(ledger)?, Trust::Sends, forgotten));
+        // All of it is told on: the same old copy may be put back once more.
+        let unfit = said.ledger != *ledger || said.damaged > 0;
+        let renewed = unfit.then_some(said.claims);
+        return Ok(Heard { witness, trust: Trust::Sends, ghosts: forgotten, renewed });
     }
     let mend = "oncecast ledger adopt-restored".to_owned();
-    Ok((witness, Trust::Observes { why, mend }, Vec::new()))
+    Ok(silent(witness, Trust::Observes { why, mend }))
 }
 
 fn open_file(path: &Path) -> Result<Database, LedgerError> {

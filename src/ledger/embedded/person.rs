@@ -122,7 +122,20 @@ impl Batch<'_, '_> {
             self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
             return Ok(next.status);
         }
-        Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
+        let absent = matches!(event, Event::Absent { .. });
+        let mut row = self.apply(id, &row, &entry, event, who, &detail)?;
+        if absent && self.is_replaced(id)? {
+            let why = "it was sent again by hand instead".to_owned();
+            let event = Event::Withdraw(WithdrawReason::Person { why: why.clone() });
+            row = self.apply(id, &without_request(row), &entry, event, who, &why)?;
+        }
+        Ok(row.status)
+    }
+
+    /// Whether a person has opened another generation in this one's place.
+    pub(super) fn is_replaced(&self, id: DeliveryId) -> Result<bool, LedgerError> {
+        let next = DeliveryId { generation: id.generation + 1, ..id };
+        Ok(self.tables.delivery(next)?.is_some())
     }
 
     pub(super) fn reopen(
@@ -214,10 +227,24 @@ impl Batch<'_, '_> {
             (Status::Refused { .. }, _) => "it was refused before".to_owned(),
             (Status::Withdrawn { .. }, _) => "it was withdrawn before".to_owned(),
         };
+        if again.is_none() && self.was_lost(id)? {
+            let why = "it may have it, as a lost ledger claimed it: look, then use --again";
+            return Ok(step(self, id, &row, false, why));
+        }
         // The old row stays for ever; the new generation has a key of its own.
         let next = DeliveryId { generation: id.generation + 1, ..id };
         let row = self.open_generation(next, entry, name, &why, who, replay)?;
         Ok(step(self, next, &row, true, &why))
+    }
+
+    /// Whether a lost ledger has claimed any generation up to this one.
+    fn was_lost(&self, id: DeliveryId) -> Result<bool, LedgerError> {
+        for (old, row) in self.tables.deliveries(id.entry)? {
+            if old.group == id.group && self.may_be_forgotten(&row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn open_generation(
@@ -235,6 +262,7 @@ impl Batch<'_, '_> {
             opened: self.now,
             key: IdempotencyKey::of(&entry.id, group, id.generation),
             first_sent: None,
+            haunted: false,
             request: None,
             lines: Vec::new(),
         };
@@ -295,7 +323,10 @@ impl Batch<'_, '_> {
     }
 
     /// The newest generation of each delivery that a person means.
-    fn newest(&self, selection: &Selection) -> Result<Vec<(DeliveryId, DeliveryRow)>, LedgerError> {
+    pub(super) fn newest(
+        &self,
+        selection: &Selection,
+    ) -> Result<Vec<(DeliveryId, DeliveryRow)>, LedgerError> {
         let mut newest: Vec<(DeliveryId, DeliveryRow)> = Vec::new();
         for (id, row) in self.tables.deliveries(selection.entry)? {
             let name = self.core.names.get(&id.group);

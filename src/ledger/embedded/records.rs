@@ -98,6 +98,9 @@ pub(super) struct DeliveryRow {
     /// When a claim of this generation was first granted and may have been sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) first_sent: Option<Time>,
+    /// A lost ledger has claimed it too: what was sent then, and when, is not known here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) haunted: bool,
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,

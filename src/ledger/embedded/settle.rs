@@ -10,7 +10,7 @@ use super::records::{DeliveryRow, LaneRow};
 
 /// A delivery that was provably not performed this often is given up, visibly. With rests that grow
 /// to an hour that is about two days.
-const ATTEMPTS_MAX: u32 = 48;
+pub(super) const ATTEMPTS_MAX: u32 = 48;
 
 /// Failures in a row that open a lane's breaker.
 const BREAKER_FAILURES: u32 = 3;
@@ -37,7 +37,7 @@ impl Batch<'_, '_> {
             Status::Claimed { permit, attempt, maybe } if *permit == number => (*attempt, *maybe),
             // It was settled before and the answer was lost.
             status => {
-                self.core.live.remove(&number);
+                self.core.settled.push(number);
                 return Ok(Settled { status: status.clone(), lane_stopped: None });
             }
         };
@@ -56,7 +56,7 @@ impl Batch<'_, '_> {
             before.request = None;
         }
         let row = self.apply(id, &before, &entry, event, "daemon", &detail)?;
-        self.core.live.remove(&number);
+        self.core.settled.push(number);
         let mut lane_stopped = None;
         if let Some(name) = lane_name {
             let mut lane = self.tables.lane(&name)?;
@@ -85,7 +85,8 @@ impl Batch<'_, '_> {
         };
         // A repeat that was refused or never left says nothing of the attempt before it.
         let in_doubt = |reason: &str| {
-            let next_look = self.now.plus(doubt_after);
+            // Its readers may have it: there is no hurry, and a platform that refuses goes on to.
+            let next_look = self.now.plus(growing(doubt_after, attempt, REST_MAX.max(doubt_after)));
             let evidence = format!("an earlier attempt may have been seen; the repeat: {reason}");
             (Event::Doubt { evidence, next_look }, reason.to_owned())
         };

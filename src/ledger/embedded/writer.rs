@@ -93,7 +93,7 @@ fn fell_over(path: &Path) -> LedgerError {
     }
 }
 
-fn batch(open: &mut Opened, jobs: Vec<Job>) {
+pub(super) fn batch(open: &mut Opened, jobs: Vec<Job>) {
     if open.database.is_none()
         && let Err(error) = open::again(open)
     {
@@ -106,10 +106,11 @@ fn batch(open: &mut Opened, jobs: Vec<Job>) {
     let result = result.unwrap_or_else(|_| {
         Err(LedgerError::Uncertain("its writer fell over on the way".to_owned()))
     });
+    open.core.after(result.is_ok());
     match &result {
         Err(LedgerError::Uncertain(why)) => {
             tracing::error!(error = %why, "a ledger commit failed; it is closed and opened afresh");
-            open.core.after_failed_commit(why);
+            open.core.sick = Some(why.clone());
             drop(database);
         }
         _ => open.database = Some(database),

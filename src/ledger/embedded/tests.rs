@@ -1,0 +1,205 @@
+//! What a batch that is given up leaves behind, in the file and in the writer's memory.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::clock::TokioClock;
+use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight};
+use crate::model::{
+    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, Outcome, Reference, Request, Status,
+    StatusKind, Time,
+};
+
+use super::batch::Batch;
+use super::open::{self, Mend, Opened};
+use super::writer::{self, Job};
+
+const START: Time = Time::from_millis(1_767_323_045_000);
+const FIRST: DeliveryId = DeliveryId { entry: 2, group: 1, generation: 1 };
+
+fn setup(groups: &[&str]) -> Setup {
+    let group = |name: &&str| Audience {
+        name: (*name).into(),
+        lane: "lane".into(),
+        feeds: vec!["blog".into()],
+    };
+    Setup {
+        policy: Policy { settle: Duration::ZERO, ..Policy::default() },
+        lanes: vec![Lane {
+            name: "lane".into(),
+            caps: Caps { per_10m: 900, per_hour: 900, per_day: 900 },
+            doubt_after: Duration::from_secs(60),
+        }],
+        groups: groups.iter().map(group).collect(),
+    }
+}
+
+fn open(folder: &Path, mend: Option<Mend>) -> Opened {
+    let clock = TokioClock::starting_at(START);
+    open::first(&folder.join("ledger.redb"), clock, mend).expect("opens")
+}
+
+type Told<T> = mpsc::Receiver<Result<T, LedgerError>>;
+
+fn job<T: Send + 'static>(
+    verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+) -> (Job, Told<T>) {
+    let (tell, told) = mpsc::channel();
+    let job: Job = Box::new(move |batch| {
+        let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(verb));
+        Box::new(move |commit| drop(tell.send(commit.clone().and(result))))
+    });
+    (job, told)
+}
+
+/// One verb in a batch of its own.
+fn run<T: Send + 'static>(
+    open: &mut Opened,
+    verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, LedgerError> {
+    let (job, told) = job(verb);
+    writer::batch(open, vec![job]);
+    told.recv().expect("answered")
+}
+
+/// One verb in a batch whose commit is never made.
+fn lose<T: Send + 'static>(
+    open: &mut Opened,
+    verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+) {
+    let (first, _told) = job(verb);
+    let (panics, _told) = job::<()>(|_| panic!("the disk is gone"));
+    writer::batch(open, vec![first, panics]);
+}
+
+fn see(open: &mut Opened, names: &[&str]) {
+    let entries = names
+        .iter()
+        .map(|name| Entry {
+            guid: Some((*name).into()),
+            title: format!("About {name}"),
+            ..Entry::default()
+        })
+        .collect();
+    let sight = Sight::Document { entries, complete: true };
+    let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
+    run(open, move |batch| batch.admit(intake)).expect("admitted");
+}
+
+/// A ledger with one entry that is owed to one group.
+fn owing(folder: &Path) -> Opened {
+    let mut open = open(folder, None);
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    see(&mut open, &["old"]);
+    see(&mut open, &["old", "new"]);
+    open
+}
+
+fn claim(open: &mut Opened, id: DeliveryId) -> Claim {
+    run(open, move |batch| batch.claim(id, Request::get("/"))).expect("answered")
+}
+
+fn granted(open: &mut Opened, id: DeliveryId) -> u64 {
+    let claim = claim(open, id);
+    let Claim::Granted(permit) = claim else { panic!("{claim:?}") };
+    permit.number()
+}
+
+fn status(open: &mut Opened, id: DeliveryId) -> Status {
+    run(open, move |batch| Ok(batch.delivery(id)?.status)).expect("readable")
+}
+
+fn published() -> Outcome {
+    Outcome::Published { reference: Reference::default() }
+}
+
+/// The platform has the post, and the commit that was to say so fails: it must not be sent again.
+#[tokio::test]
+async fn an_outcome_that_was_not_written_down_is_not_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let number = granted(&mut open, FIRST);
+    lose(&mut open, move |batch| batch.settle(FIRST, number, &published()));
+    assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Claimed, "its permit is spent");
+    run(&mut open, move |batch| batch.settle(FIRST, number, &published())).expect("settled");
+    assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Published);
+    assert!(open.core.live.is_empty(), "and nothing is kept of it");
+}
+
+/// A reload whose commit fails, and then another config: groups must not take each other's posts.
+#[tokio::test]
+async fn a_config_that_was_not_taken_leaves_no_group_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let fails = |batch: &mut Batch<'_, '_>| {
+        batch.configure(setup(&["readers", "lost"]))?;
+        Err::<(), _>(LedgerError::Refused("a row is damaged".into()))
+    };
+    run(&mut open, fails).expect_err("given up");
+    see(&mut open, &["old", "new", "newer"]);
+    let others = run(&mut open, |batch| Ok(batch.tables.deliveries(3)?.len())).expect("readable");
+    assert_eq!(others, 1, "only readers are owed it");
+    run(&mut open, |batch| batch.configure(setup(&["readers", "other"]))).expect("configured");
+    let row = DeliveryId { entry: 3, group: 2, generation: 1 };
+    let row = run(&mut open, move |batch| Ok(batch.tables.delivery(row)?)).expect("readable");
+    assert!(row.is_none(), "what was owed to one group would be sent to another: {row:?}");
+}
+
+/// Put off twice, then sent by a ledger that is lost: the copy that was restored had begun as well.
+#[tokio::test]
+async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    for _ in 0..2 {
+        let number = granted(&mut open, FIRST);
+        let outcome = Outcome::Deferred {
+            wait: Some(Duration::ZERO),
+            cause: DeferCause::SessionExpired,
+            reason: "log in again".into(),
+        };
+        run(&mut open, move |batch| batch.settle(FIRST, number, &outcome)).expect("settled");
+    }
+    drop(open);
+    let path = folder.path().join("ledger.redb");
+    let backup = std::fs::read(&path).expect("read");
+    let mut open = self::open(folder.path(), None);
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let number = granted(&mut open, FIRST);
+    run(&mut open, move |batch| batch.settle(FIRST, number, &published())).expect("settled");
+    drop(open);
+    std::fs::write(&path, backup).expect("restored");
+    let mut open = self::open(folder.path(), Some(Mend::AdoptRestored));
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let claim = claim(&mut open, FIRST);
+    assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "readers have it: {claim:?}");
+}
+
+/// A platform that refuses the repeat says nothing of the first attempt, however often it is asked.
+#[tokio::test]
+async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let number = granted(&mut open, FIRST);
+    let lost = Outcome::Unknown { reason: "no answer in time".into() };
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost)).expect("settled");
+    let mut repeats = 0;
+    let why = loop {
+        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::DerivedId));
+        match claim.expect("answered") {
+            Claim::Granted(permit) => {
+                repeats += 1;
+                assert!(repeats < 100, "the fuse would end the process");
+                let (number, refused) =
+                    (permit.number(), Outcome::Refused { reason: "banned".into() });
+                let settled = run(&mut open, move |batch| batch.settle(FIRST, number, &refused));
+                settled.expect("settled");
+            }
+            Claim::NotNow { wait: None, why } => break why,
+            claim => panic!("{claim:?}"),
+        }
+    };
+    assert!(why.contains("repeated"), "{why}");
+    let Status::InDoubt { next_look, .. } = status(&mut open, FIRST) else { panic!("settled") };
+    assert!(next_look.since(open.core.now()) > Duration::from_secs(3_600), "{next_look}");
+}
