@@ -126,6 +126,32 @@ impl Stage {
         Ok(())
     }
 
+    /// Waits until nothing of these groups is due or under way.
+    pub(super) async fn quiet(&mut self, groups: &[&str], posts: u64) -> Result<(), Failure> {
+        let began = Mark::here();
+        loop {
+            // The daemon may not have seen the newest posts yet, or may not be up.
+            let known = self.counts().await.unwrap_or_default();
+            let open = |group: &&&str| {
+                let of = |kind| count(&known, group, kind);
+                of("due") + of("claimed") > 0 || of("published") + of("in_doubt") < posts
+            };
+            if !groups.iter().any(|group| open(&group)) {
+                return Ok(());
+            }
+            if began.elapsed() > STEP_MAX {
+                let words =
+                    format!("the demo hangs waiting for the rest; see {}", self.log.display());
+                return Err(Failure::new(exit::FAILED, words));
+            }
+            if io::stderr().is_terminal() {
+                let seconds = began.elapsed().as_secs();
+                print::progress(&format!("  waiting for the rest to arrive ({seconds} s)"));
+            }
+            tokio::time::sleep(STEP_EVERY).await;
+        }
+    }
+
     /// Waits until the daemon has looked at the blog often enough to act on what it saw.
     pub(super) async fn looks(&mut self, blog: &Blog) -> Result<(), Failure> {
         let enough = blog.fetches() + LOOKS;
