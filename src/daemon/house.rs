@@ -186,9 +186,11 @@ async fn swap(
             return Err(Failure::new(exit::CONFIG, words));
         }
     }
-    workers.end(patience).await.map_err(|n| {
-        Failure::new(exit::LATER, format!("{n} loops did not end in time; try again"))
-    })?;
+    if let Err(n) = workers.end(patience).await {
+        // They were told to end, and the others have: a house without loops is silent and looks well.
+        workers.start_again(config, parts);
+        return Err(Failure::new(exit::LATER, format!("{n} loops did not end in time; try again")));
+    }
     let taken = parts.ledger.configure(setup_of(&new)).await;
     if taken.is_ok() {
         *config = new;
@@ -242,5 +244,50 @@ impl Answers for Desk {
                 answer
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// A reload that comes while a platform is slow is refused; the blog's next post is still heard.
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_that_fails_leaves_the_house_alive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("oncecast.toml");
+        let text = format!(
+            "[ledger]\npath = {:?}\n[serve]\nlisten = \"127.0.0.1:0\"\n\
+             [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\n\
+             [[integration]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n\
+             [[group]]\nname = \"readers\"\nintegration = \"hook\"\n",
+            folder.path().join("ledger.redb"),
+        );
+        std::fs::write(&file, text).expect("written");
+        let items = "<item><title>a</title><link>http://b.example/a</link></item>";
+        let text = format!("<rss version=\"2.0\"><channel><title>b</title>{items}</channel></rss>");
+        std::fs::write(folder.path().join("feed.xml"), text).expect("written");
+        let mut config = Config::load(&file, &|_: &str| None).expect("a config");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ledger = Embedded::open(&config.ledger.path, Arc::clone(&clock)).await.expect("opens");
+        ledger.configure(setup_of(&config)).await.expect("configured");
+        let wire = Wire::open().expect("a client");
+        let parts =
+            Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
+        let mut workers = Workers::start(&config, &parts);
+        let new = config.clone();
+        // Nothing ends in no time at all.
+        let failed = swap(&mut config, new, &mut workers, &parts, Duration::ZERO).await;
+        assert!(failed.is_err(), "{failed:?}");
+        let mut known = false;
+        for _ in 0..3_600 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            known = parts.ledger.feed("blog").await.expect("readable").0.is_some();
+            if known {
+                break;
+            }
+        }
+        assert!(known, "no feed is polled any more");
     }
 }

@@ -27,8 +27,18 @@ impl Workers {
     /// Starts the loops of a config.
     #[must_use]
     pub fn start(config: &Config, parts: &Parts) -> Self {
+        Self::start_among(TaskTracker::new(), config, parts)
+    }
+
+    /// Starts the loops again beside those that have not ended in time; `end` then waits for all. What
+    /// two loops of one lane may claim is the ledger's to say, and the older ends after its step.
+    pub fn start_again(&mut self, config: &Config, parts: &Parts) {
+        self.tasks.reopen();
+        *self = Self::start_among(self.tasks.clone(), config, parts);
+    }
+
+    fn start_among(tasks: TaskTracker, config: &Config, parts: &Parts) -> Self {
         let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
         let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
         for (number, feed) in config.feeds.iter().enumerate() {
             // A thousand feeds do not all knock in the first second.

@@ -68,6 +68,8 @@ impl Poller {
         let state = state.unwrap_or_default();
         let due = state.next_poll.since(now);
         let due = if due > AHEAD_MAX { Duration::ZERO } else { due };
+        // A feed that fails is given its rest, whatever waits in it.
+        let settles = settles.filter(|_| state.failures == 0);
         let due = settles.map_or(due, |settles| settles.min(due));
         if !due.is_zero() {
             return Ok(due.min(self.feed.every.max(Duration::from_secs(60))));
@@ -120,13 +122,14 @@ impl Poller {
             tracing::warn!(feed.name = %name, failures = state.failures, %error, next = %retry,
                 "the poll brought nothing whole");
         }
-        let next = state.next_poll;
+        let (next, failing) = (state.next_poll, state.failures > 0);
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
         self.parts.bell.ring();
         let next = next.since(self.parts.clock.now());
-        Ok(admitted.next_settle.map_or(next, |settle| settle.min(next)))
+        let settle = admitted.next_settle.filter(|_| !failing);
+        Ok(settle.map_or(next, |settle| settle.min(next)))
     }
 
     fn report(&self, document: &Document) {
@@ -169,4 +172,61 @@ pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
         parse::parse(&body.bytes, &hints)
     });
     read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::TokioClock;
+    use crate::config::FeedSource;
+    use crate::flow::{Bell, Pulse};
+    use crate::ledger::{Ledger as _, Policy, Setup, embedded::Embedded};
+    use crate::wire::Wire;
+
+    const SETTLE: Duration = Duration::from_secs(600);
+    const EVERY: Duration = Duration::from_secs(900);
+
+    /// The blog is down, or empty, when a new entry wants its second look: it is not asked without
+    /// a pause until it comes back.
+    #[tokio::test(start_paused = true)]
+    async fn a_second_look_that_shows_nothing_waits_for_the_next_poll() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = TokioClock::starting_at(Time::from_millis(1_767_323_045_000));
+        let ledger =
+            Embedded::open(&folder.path().join("ledger.redb"), clock.clone()).await.expect("opens");
+        let policy = Policy { settle: SETTLE, share: 1.0, ..Policy::default() };
+        ledger.configure(Setup { policy, ..Setup::default() }).await.expect("configured");
+        let wire = Wire::open().expect("a client");
+        let parts =
+            Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
+        let file = folder.path().join("feed.xml");
+        let feed =
+            Feed { name: "blog".into(), source: FeedSource::File(file.clone()), every: EVERY };
+        let poller = Poller::new(feed, parts, Arc::new(Semaphore::new(1)));
+        let write = |items: &[&str]| {
+            let items: String = items
+                .iter()
+                .map(|t| {
+                    format!("<item><title>{t}</title><link>http://b.example/{t}</link></item>")
+                })
+                .collect();
+            let text =
+                format!("<rss version=\"2.0\"><channel><title>b</title>{items}</channel></rss>");
+            std::fs::write(&file, text).expect("written");
+        };
+        write(&["old"]);
+        tokio::time::advance(poller.turn().await.expect("polled")).await;
+        write(&["new", "old"]);
+        let wait = poller.turn().await.expect("polled");
+        assert_eq!(wait, SETTLE, "the second look");
+        tokio::time::advance(wait).await;
+        write(&[]);
+        let wait = poller.turn().await.expect("polled");
+        assert!(wait >= EVERY / 2, "an empty feed is asked again after {wait:?}");
+        tokio::time::advance(wait).await;
+        std::fs::write(&file, "down for maintenance").expect("written");
+        let wait = poller.turn().await.expect("polled");
+        assert!(wait >= EVERY / 2, "a feed that is down is asked again after {wait:?}");
+        assert!(!poller.turn().await.expect("waits").is_zero(), "and it is waited for");
+    }
 }

@@ -20,7 +20,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// The voice of one loop; when it is dropped, nothing more is expected of it.
+    /// The voice of one loop; when the loop ends, nothing more is expected of it.
     #[must_use]
     pub fn voice(self: &Arc<Self>, name: impl Into<String>) -> Beat {
         let beat = Beat { pulse: Arc::clone(self), name: name.into() };
@@ -70,6 +70,11 @@ impl Beat {
 
 impl Drop for Beat {
     fn drop(&mut self) {
+        // A loop that falls over will not be heard of again, as was promised: it stalls. The next
+        // start then reads what it was sending as in doubt.
+        if std::thread::panicking() {
+            return;
+        }
         self.pulse.loops.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
@@ -91,5 +96,20 @@ mod tests {
         assert_eq!(stalled[0].0, "lane fedi");
         drop(sender);
         assert!(pulse.stalled().is_empty(), "a loop that ended is not awaited");
+    }
+
+    /// A lane that falls over in the middle of a call sends nothing any more: it must not look well.
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_falls_over_is_told_as_one_that_hangs() {
+        let pulse = Arc::new(Pulse::default());
+        let beat = pulse.voice("lane fedi");
+        let fallen = tokio::spawn(async move {
+            beat.within(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+            panic!("an adapter fell over");
+        });
+        assert!(fallen.await.is_err());
+        tokio::time::advance(Duration::from_secs(300)).await;
+        assert_eq!(pulse.stalled().len(), 1);
     }
 }

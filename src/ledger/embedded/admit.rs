@@ -63,7 +63,7 @@ impl Batch<'_, '_> {
         name: &str,
     ) -> Result<(Option<FeedState>, Option<Duration>), LedgerError> {
         let Some(row) = self.tables.feed::<FeedRow>(name)? else { return Ok((None, None)) };
-        let next = self.next_settle(&row)?;
+        let next = self.next_settle(&row, |_| true)?;
         Ok((Some(row.state), next))
     }
 
@@ -87,7 +87,8 @@ impl Batch<'_, '_> {
                 admitted = self.take(&intake.feed, &mut row, entries, complete)?;
             }
         }
-        admitted.next_settle = self.next_settle(&row)?;
+        // What this poll did not show is looked for at the next one, and not again at once.
+        admitted.next_settle = self.next_settle(&row, |look| look > self.now)?;
         self.tables.set_feed(&intake.feed, &row)?;
         Ok(admitted)
     }
@@ -340,10 +341,14 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    fn next_settle(&self, row: &FeedRow) -> Result<Option<Duration>, LedgerError> {
+    fn next_settle(
+        &self,
+        row: &FeedRow,
+        counts: impl Fn(Time) -> bool,
+    ) -> Result<Option<Duration>, LedgerError> {
         let mut next: Option<Time> = None;
         for number in &row.settling {
-            if let Some(look) = self.tables.entry(*number)?.settles {
+            if let Some(look) = self.tables.entry(*number)?.settles.filter(|look| counts(*look)) {
                 next = Some(next.map_or(look, |n| n.min(look)));
             }
         }
