@@ -165,6 +165,8 @@ pub struct Overview {
     pub oldest_held: Option<Time>,
     /// The oldest delivery in doubt, and since when.
     pub oldest_doubt: Option<Time>,
+    /// When the longest awaited second look was wanted.
+    pub oldest_settling: Option<Time>,
     /// Claims granted in all.
     pub claims: u64,
     /// Lines in the journal.

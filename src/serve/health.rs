@@ -95,6 +95,11 @@ pub fn judge(
             health.notes.push(words);
         }
     }
+    // Its feed may be gone from the config, or may not be read any more.
+    if let Some(look) = overview.oldest_settling.filter(|look| now.since(*look) > WAIT_MAX) {
+        let words = "an entry waits for a second look at its feed since";
+        health.reasons.push(format!("{words} {look}: oncecast status, then replay or withdraw it"));
+    }
     let refused = waiting.iter().filter(|v| matches!(v.status, Status::Refused { .. })).count();
     if refused > 0 {
         health.notes.push(format!("{refused} deliveries were refused"));
@@ -134,6 +139,7 @@ mod tests {
             groups: Vec::new(),
             oldest_held: None,
             oldest_doubt: None,
+            oldest_settling: None,
             claims: 0,
             journal: 0,
             bytes: 0,
@@ -167,6 +173,7 @@ mod tests {
         reason(|o| o.stopped = Some("everything is stopped".into()), "resume --all");
         reason(|o| o.unwritable = Some("the disk is full".into()), "the disk is full");
         reason(|o| o.oldest_held = Some(NOW.minus(HOUR * 25)), "release");
+        reason(|o| o.oldest_settling = Some(NOW.minus(HOUR * 25)), "second look");
         reason(|o| o.oldest_doubt = Some(NOW.minus(HOUR * 25)), "resolve");
         reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog is failing");
         reason(

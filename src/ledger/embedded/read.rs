@@ -256,6 +256,7 @@ impl Batch<'_, '_> {
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),
             oldest_doubt,
+            oldest_settling: self.listed(Agenda::Settling, 1)?.first().map(|(look, _)| *look),
             claims: self.numbers.claim,
             journal: self.numbers.lines,
             bytes,
