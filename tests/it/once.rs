@@ -8,7 +8,7 @@ use oncecast::clock::SystemClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::setup_of;
 use oncecast::ledger::embedded::Embedded;
-use oncecast::ledger::{Claim, Intake, Ledger, Sight, Work};
+use oncecast::ledger::{Claim, Intake, Ledger, Setup, Sight, Work};
 use oncecast::model::{Entry, FeedState, Outcome, Request, Status};
 use oncecast::wire::{Endpoint, Wire};
 
@@ -20,6 +20,7 @@ struct Scene {
     wire: Arc<Wire>,
     adapter: Arc<dyn Adapter>,
     endpoint: Endpoint,
+    setup: Setup,
     _folder: tempfile::TempDir,
 }
 
@@ -53,6 +54,7 @@ async fn scene(url: &str, more: &str) -> Scene {
         wire: Wire::open().expect("a network"),
         adapter: registry::build(integration),
         endpoint: Endpoint { base: integration.url.clone(), timeout: Duration::from_secs(2) },
+        setup: setup_of(&config),
         _folder: folder,
     }
 }
@@ -168,4 +170,34 @@ async fn a_restart_does_not_refill_the_caps() {
     let claim = scene.ledger.claim(due.id, Request::get("/")).await.expect("answered");
     assert!(matches!(claim, Claim::NotNow { wait: Some(_), .. }), "{claim:?}");
     assert_eq!(receiver.requests(), 1);
+}
+
+/// A platform that keeps losing answers is given rests, and a restart does not cut them short.
+#[tokio::test]
+async fn a_lane_that_keeps_failing_rests_across_restarts() {
+    let receiver = Receiver::open(Manner::Drops).await;
+    let mut scene = scene(&receiver.url, "").await;
+    scene.send().await.expect("the first is sent");
+    let entry =
+        |title: &str| Entry { guid: Some(title.into()), title: title.into(), ..Entry::default() };
+    for title in ["harbours", "clouds", "bridges"] {
+        let sight = Sight::Document { entries: vec![entry(title)], complete: false };
+        let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
+        scene.ledger.admit(intake).await.expect("admitted");
+    }
+    for _ in 0..2 {
+        scene.send().await.expect("two more are sent");
+    }
+    assert!(scene.send().await.is_none(), "after three failures in a row the lane rests");
+    let setup = scene.setup.clone();
+    scene.ledger.close().await.expect("closed");
+    let path = scene._folder.path().join("ledger.redb");
+    scene.ledger = Embedded::open(&path, Arc::new(SystemClock)).await.expect("opens");
+    scene.ledger.configure(setup).await.expect("configured");
+    assert!(scene.send().await.is_none());
+    let lane = scene.ledger.overview().await.expect("readable").lanes.remove(0);
+    assert!(lane.rests_until.is_some() && lane.failures == 3, "{lane:?}");
+    assert_eq!(receiver.requests(), 3);
+    scene.ledger.resume(Some("hook".into()), "test".into()).await.expect("a person says go on");
+    scene.send().await.expect("and it goes on");
 }
