@@ -4,29 +4,28 @@ use std::process::Stdio;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 /// One running server.
 pub(crate) struct Server {
     pub(crate) at: Value,
-    // The server ends when its standard input is closed.
+    // It ends, and its own children before it, when its standard input is closed; it is not killed,
+    // since then they would have to end without it.
     _input: ChildStdin,
     _child: Child,
-    _folder: TempDir,
 }
 
 impl Server {
     pub(crate) async fn start(name: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // The server's own script removes it, when everything in it has ended.
+        let folder = tempfile::tempdir().expect("a folder").keep();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/servers.py");
         let mut child = Command::new("python3")
             .args([script, "start", name, "--dir"])
-            .arg(folder.path())
+            .arg(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .expect("python3 is there: tests/run installs it");
         let input = child.stdin.take().expect("piped");
@@ -34,7 +33,7 @@ impl Server {
         let line = lines.next_line().await.expect("readable");
         let line = line.unwrap_or_else(|| panic!("{name} did not start: tests/run installs it"));
         let at = serde_json::from_str(&line).expect("one line of JSON");
-        Self { at, _input: input, _child: child, _folder: folder }
+        Self { at, _input: input, _child: child }
     }
 
     pub(crate) fn text(&self, name: &str) -> String {

@@ -2,8 +2,9 @@
 """Real servers for the end-to-end tests: installs them into a cache, and runs them on loopback.
 
     servers.py install [NAME ...]      all of them where none is named
-    servers.py start NAME --dir DIR    runs one until standard input closes; when it is ready, one line
-                                       of JSON on standard output says where it is and how to log in
+    servers.py start NAME --dir DIR    runs one until standard input closes, and removes DIR then; when it
+                                       is ready, one line of JSON on standard output says where it is and
+                                       how to log in
     servers.py check [NAME ...]        starts each, makes one real call, and ends it
 
 Names: wordpress bluesky matrix mastodon. The cache is $ONCECAST_TEST_CACHE, or oncecast-tests in
@@ -178,7 +179,8 @@ class Stage:
         log = open(self.folder / f"{name}.log", "ab")
 
         def bound_to_us():
-            # Linux: a child hears SIGKILL when its parent is gone.
+            # Linux: a child hears SIGKILL when its parent is gone; a program that changes its user by
+            # itself would no longer, so it is started as that user.
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
         child = subprocess.Popen(
@@ -363,8 +365,8 @@ def start_wordpress(stage):
     stage.spawn("mariadb", [
         "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={database}", "--bind-address=127.0.0.1",
         f"--port={db_port}", f"--socket={sock}", "--innodb-buffer-pool-size=32M", "--skip-log-bin",
-        "--character-set-server=utf8mb4", *([f"--user={user}"] if user else []),
-    ])
+        "--character-set-server=utf8mb4",
+    ], user=user)
 
     def sql(statement):
         return subprocess.run(
@@ -395,7 +397,8 @@ def start_wordpress(stage):
         "<?php\n" + "\n".join(lines) + "\n$table_prefix = 'wp_';\n"
         "if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');\nrequire_once ABSPATH . 'wp-settings.php';\n"
     )
-    env = {**os.environ, "SITE": str(tree), "HOST": f"127.0.0.1:{port}", "PHP_CLI_SERVER_WORKERS": "4"}
+    # One worker: those that it forks would outlive it.
+    env = {**os.environ, "SITE": str(tree), "HOST": f"127.0.0.1:{port}"}
     password = run(["php", HERE / "wordpress-setup.php"], env=env).strip().splitlines()[-1]
     stage.spawn("wordpress", ["php", "-S", f"127.0.0.1:{port}", "-t", tree, HERE / "wordpress-router.php"], env=env)
     stage.until("wordpress", answers(f"{url}/feed/"))
@@ -412,6 +415,7 @@ def start(name, folder):
 
     def ended(*_):
         stage.end()
+        shutil.rmtree(stage.folder, ignore_errors=True)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, ended)
