@@ -151,6 +151,12 @@ def as_root(*command, seconds=DOWNLOAD_SECONDS, tries=1):
     run([*sudo, *limit, *command], log("wordpress"), seconds + 30, tries)
 
 
+def installed(name):
+    if name == "wordpress":
+        return all(pathlib.Path(path).exists() for path in ("/usr/share/wordpress", "/usr/sbin/mariadbd"))
+    return (CACHE / f"{name}.stamp").exists()
+
+
 def install(names):
     with alone():
         for name in names:

@@ -29,7 +29,7 @@ sys.dont_write_bytecode = True
 
 import platforms
 import wordpress
-from install import install
+from install import CACHE, install, installed
 from processes import Stage, remaining, say
 
 STARTERS = {
@@ -67,6 +67,8 @@ def until_nobody_listens():
 def start(name, folder):
     threading.Thread(target=until_nobody_listens, daemon=True).start()
     try:
+        if not installed(name):
+            sys.exit(f"[servers] {name} is not installed (cache: {CACHE}): run tests/servers/servers.py install {name}")
         with Stage(folder) as stage:
             print(json.dumps(STARTERS[name](stage)), flush=True)
             while True:
@@ -133,8 +135,11 @@ def main(arguments):
         if verb == "install":
             install(names)
         else:
-            for name in names:
-                check(name)
+            try:
+                for name in names:
+                    check(name)
+            except AssertionError as broken:
+                sys.exit(f"[servers] {name}: {broken}")
     else:
         sys.exit(__doc__)
 
