@@ -1,0 +1,1 @@
+//! The promise under every fault that we can make: what no test of one case can show.
