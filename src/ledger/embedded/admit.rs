@@ -274,6 +274,8 @@ impl Batch<'_, '_> {
                 Some(hold) => format!("{hold}; for {groups}"),
                 None => format!("for {groups}"),
             },
+            http: None,
+            id: None,
         })?;
         Ok(())
     }

@@ -151,8 +151,9 @@ impl Ledger for Embedded {
     }
 
     fn settle(&self, spent: &Spent) -> Reply<Settled> {
-        let (delivery, number, outcome) = (spent.delivery, spent.number, spent.outcome.clone());
-        self.call(move |batch| batch.settle(delivery, number, &outcome))
+        let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
+        let outcome = spent.outcome.clone();
+        self.call(move |batch| batch.settle(delivery, number, &outcome, http))
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
