@@ -29,7 +29,7 @@ fn the_config_may_be_named_before_or_after_any_command() {
         assert_eq!(cli.command, Command::Status { json: true });
     }
     let cli = parse("ledger verify --config=x.toml --log-format json --color never -vv").unwrap();
-    assert_eq!(cli.command, Command::Ledger(LedgerCommand::Verify));
+    assert_eq!(cli.command, Command::Ledger(LedgerCommand::Verify { json: false }));
     assert_eq!((cli.common.log_format, cli.common.color), (LogFormat::Json, Color::Never));
     assert_eq!((cli.common.verbose, cli.common.quiet), (2, 0));
     assert!(cli.common.config.is_some());

@@ -70,6 +70,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
 pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
+        Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
         Answer::Done { words } => print::out(&format!("{words}\n")),
         Answer::Lanes { lanes } => print::out(&format!("{}\n", lanes.join("\n"))),
         Answer::Moved { deliveries } => {

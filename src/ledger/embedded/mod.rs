@@ -11,12 +11,18 @@
 //! - *a failed commit closes and reopens it* before anything is claimed: its outcome is unknown.
 
 mod admit;
+mod agree;
 mod batch;
 mod claim;
+mod compact;
+mod copy;
+mod frozen;
+mod import;
 mod open;
 mod person;
 mod read;
 mod records;
+mod restored;
 mod settle;
 mod tables;
 #[cfg(test)]
@@ -40,6 +46,9 @@ use super::{
 use batch::Batch;
 use writer::{Job, Message};
 
+pub use compact::{Compacted, compact};
+pub use frozen::Frozen;
+pub use import::{Imported, import};
 pub use open::Mend;
 
 /// How many jobs may wait for the writer before a caller is told that it does not keep up.
@@ -226,6 +235,18 @@ impl Ledger for Embedded {
         Box::pin(async move {
             sent?;
             answered.await.map_err(|_| LedgerError::Unusable("the walk fell over".to_owned()))?
+        })
+    }
+
+    fn snapshot(&self) -> Reply<PathBuf> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self
+            .jobs
+            .try_send(Message::Snapshot(answer))
+            .map_err(|_| LedgerError::Unusable("its writer has ended".to_owned()));
+        Box::pin(async move {
+            sent?;
+            answered.await.map_err(|_| LedgerError::Unusable("the copy fell over".to_owned()))?
         })
     }
 

@@ -17,12 +17,16 @@ use crate::model::{EntryId, Event, Status};
 
 use super::batch::{Batch, Core};
 use super::records::{Agenda, Identity, Numbers};
+use super::restored;
 
 /// redb's default is 1 GiB, four times what the service may use.
-const CACHE_BYTES: usize = 8 << 20;
+pub(super) const CACHE_BYTES: usize = 8 << 20;
+
+/// Why this ledger is not trusted, whatever its witness says, until a person takes it up.
+pub(super) const DISTRUST: &str = "distrust";
 
 /// The layout of the tables that this release writes.
-const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 1;
 
 /// What a person has decided about a ledger that cannot be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +82,12 @@ pub(super) fn first(
     let identity = identity(&database)?;
     let ledger = *identity.ledger.as_bytes();
     let numbers = numbers(&database)?;
+    let distrust: Option<String> = meta(&database, DISTRUST)?;
+    let distrusted = distrust.is_some();
+    let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
     let Heard { witness, trust, ghosts, renewed } =
-        hear(&witness_path, heard, &ledger, &numbers, mend)?;
+        hear(&witness_path, heard, &ledger, &numbers, distrust, mend)?;
+    let begins_again = !told && (renewed.is_some() || distrusted && mend.is_some());
     let mut core = Core {
         path: path.to_owned(),
         ledger,
@@ -104,8 +112,12 @@ pub(super) fn first(
             let detail = format!("{} claims that this ledger did not know", ghosts.len());
             batch.house("adopt-restored", "person", &detail)?;
         }
+        if distrusted && mend.is_some() {
+            batch.tables.remove_meta(DISTRUST)?;
+        }
         batch.configure(Setup::default())?;
-        recover(batch, true)
+        recover(batch, true)?;
+        if begins_again { batch.begin_again() } else { Ok(()) }
     })?;
     if let Some(told) = renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.
@@ -210,10 +222,15 @@ fn hear(
     heard: Option<(Witness, Testimony)>,
     ledger: &[u8; 16],
     numbers: &Numbers,
+    distrust: Option<String>,
     mend: Option<Mend>,
 ) -> Result<Heard, LedgerError> {
     let silent = |witness, trust| Heard { witness, trust, ghosts: Vec::new(), renewed: None };
+    let adopt = || "oncecast ledger adopt-restored".to_owned();
     let Some((witness, said)) = heard else {
+        if let (Some(why), None) = (distrust, mend) {
+            return Ok(silent(begin(path, ledger, &[])?, Trust::Observes { why, mend: adopt() }));
+        }
         if numbers.claim > 0 {
             tracing::warn!(witness = %path.display(), "the witness was missing; a new one is begun");
         }
@@ -233,6 +250,8 @@ fn hear(
         )
     } else if said.damaged > 0 {
         format!("{} records of its witness {} are damaged", said.damaged, path.display())
+    } else if let Some(why) = distrust {
+        why
     } else {
         return Ok(silent(witness, Trust::Sends));
     };
@@ -242,11 +261,10 @@ fn hear(
         let renewed = unfit.then_some(said.claims);
         return Ok(Heard { witness, trust: Trust::Sends, ghosts: forgotten, renewed });
     }
-    let mend = "oncecast ledger adopt-restored".to_owned();
-    Ok(silent(witness, Trust::Observes { why, mend }))
+    Ok(silent(witness, Trust::Observes { why, mend: adopt() }))
 }
 
-fn open_file(path: &Path) -> Result<Database, LedgerError> {
+pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     match builder.open(path) {
@@ -341,7 +359,7 @@ fn meta<T: serde::de::DeserializeOwned>(
 }
 
 /// Takes the lock beside the ledger and writes who we are into it.
-fn lock(path: &Path) -> Result<File, LedgerError> {
+pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -389,7 +407,7 @@ fn in_use(path: &Path) -> LedgerError {
     LedgerError::InUse { path: path.display().to_string(), holder: holder.to_owned() }
 }
 
-fn unusable(what: &str, why: &dyn std::fmt::Display) -> LedgerError {
+pub(super) fn unusable(what: &str, why: &dyn std::fmt::Display) -> LedgerError {
     LedgerError::Unusable(format!("{what}: {why}"))
 }
 

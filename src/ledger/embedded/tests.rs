@@ -192,7 +192,8 @@ async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
                 assert!(repeats < 100, "the fuse would end the process");
                 let (number, refused) =
                     (permit.number(), Outcome::Refused { reason: "banned".into() });
-                let settled = run(&mut open, move |batch| batch.settle(FIRST, number, &refused, None));
+                let settled =
+                    run(&mut open, move |batch| batch.settle(FIRST, number, &refused, None));
                 settled.expect("settled");
             }
             Claim::NotNow { wait: None, why } => break why,
