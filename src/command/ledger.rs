@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::ledger::Ledger as _;
-use crate::ledger::embedded::{Embedded, Frozen, Mend};
+use crate::ledger::embedded::{self, Embedded, Frozen, Mend};
 use crate::ledger::journal::Proof;
 
 use crate::desk::print;
@@ -107,7 +107,21 @@ fn there(config: &Config) -> Result<(), Failure> {
 
 /// The ledger as it stands now: a copy that the daemon makes, or the ledger itself while none runs.
 async fn frozen(config: &Config) -> Result<Frozen, Failure> {
-    if let Some(Answer::Snapshot { file }) = client::ask_daemon(config, &Verb::Snapshot).await? {
+    let live = std::io::stderr().is_terminal();
+    if live {
+        print::progress("waiting for a copy of the ledger");
+    }
+    let answer = client::ask_daemon(config, &Verb::Snapshot).await;
+    if live {
+        print::progress("");
+    }
+    if let Some(Answer::Snapshot { file }) = answer? {
+        // The daemon has fewer rights than whoever asks: what it names is looked for in one place alone.
+        let file = embedded::place_of(&config.ledger.path, &file).ok_or_else(|| {
+            let words =
+                format!("the daemon has another ledger than {}", config.ledger.path.display());
+            Failure::new(exit::UNAVAILABLE, words)
+        })?;
         let frozen = Frozen::of_copy(&file);
         // It stays readable until it is closed.
         std::fs::remove_file(&file).ok();

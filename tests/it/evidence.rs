@@ -87,7 +87,7 @@ async fn sent(titles: &[&str]) -> (Daemon, Receiver, Receiver) {
     (daemon, good, lossy)
 }
 
-fn path<'a>(text: &'a Path) -> &'a str {
+fn path(text: &Path) -> &str {
     text.to_str().expect("text")
 }
 
@@ -415,7 +415,7 @@ async fn an_import_that_was_edited_is_refused_by_its_line() {
 /// A kill in the middle of a copy leaves the ledger as it was, and nothing that looks like a copy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_leaves_no_half_copy() {
-    let (mut daemon, good, _lossy) = scene().await;
+    let (mut daemon, good, lossy) = scene().await;
     daemon.start().await;
     daemon.baseline("blog").await;
     assert_eq!(daemon.end().await, Some(0));
@@ -439,7 +439,7 @@ async fn a_kill_leaves_no_half_copy() {
         }
         if file.exists() {
             whole += 1;
-            let other = Daemon::with(&config(&good, &good));
+            let other = Daemon::with(&config(&good, &lossy));
             std::fs::rename(&file, other.path("ledger.redb")).expect("renamed");
             done(&other, &["ledger", "verify"]).await;
         } else {

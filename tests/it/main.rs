@@ -5,6 +5,7 @@ mod adapters;
 mod doubt;
 mod evidence;
 mod house;
+mod journal;
 mod kills;
 mod ledger;
 mod once;

@@ -106,17 +106,38 @@ pub(super) fn copy(
     Ok(())
 }
 
-/// Where a running ledger puts a copy for whoever asks; those of askers who never came are taken away.
-pub(super) fn place_for(ledger: &Path) -> Result<PathBuf, LedgerError> {
-    let folder = ledger.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |e: &dyn std::fmt::Display| unusable(&folder.display().to_string(), e);
-    let name = ledger.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".copy-";
-    for item in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
-        let item = item.map_err(|e| failed(&e))?;
-        if item.file_name().to_string_lossy().starts_with(&name) {
-            std::fs::remove_file(item.path()).map_err(|e| failed(&e))?;
+/// How the names of copies beside a ledger begin.
+fn prefix(ledger: &Path) -> String {
+    ledger.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".copy-"
+}
+
+fn folder_of(ledger: &Path) -> &Path {
+    ledger.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a copy stands that a ledger calls by this name; `None` where it is no copy of that ledger.
+#[must_use]
+pub fn place_of(ledger: &Path, copy: &Path) -> Option<PathBuf> {
+    let name = copy.file_name()?.to_str()?;
+    name.starts_with(&prefix(ledger)).then(|| folder_of(ledger).join(name))
+}
+
+/// Takes away copies for askers who never came.
+pub(super) fn sweep(ledger: &Path) -> std::io::Result<()> {
+    for item in std::fs::read_dir(folder_of(ledger))? {
+        let item = item?;
+        if item.file_name().to_string_lossy().starts_with(&prefix(ledger)) {
+            std::fs::remove_file(item.path())?;
         }
     }
+    Ok(())
+}
+
+/// Where a running ledger puts a copy for whoever asks.
+fn place_for(ledger: &Path) -> Result<PathBuf, LedgerError> {
+    let folder = folder_of(ledger);
+    let failed = |e: &dyn std::fmt::Display| unusable(&folder.display().to_string(), e);
+    sweep(ledger).map_err(|e| failed(&e))?;
     let size = std::fs::metadata(ledger).map_err(|e| failed(&e))?.len();
     let disk = rustix::fs::statvfs(folder).map_err(|e| failed(&e))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -129,7 +150,7 @@ pub(super) fn place_for(ledger: &Path) -> Result<PathBuf, LedgerError> {
             free >> 20
         )));
     }
-    Ok(folder.join(format!("{name}{:08x}", fastrand::u32(..))))
+    Ok(folder.join(format!("{}{:08x}", prefix(ledger), fastrand::u32(..))))
 }
 
 /// The copy that a running ledger makes of itself, in a thread of its own: the writer goes on.

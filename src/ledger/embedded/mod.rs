@@ -12,6 +12,8 @@
 
 mod admit;
 mod agree;
+#[cfg(test)]
+mod agree_tests;
 mod batch;
 mod claim;
 mod compact;
@@ -47,6 +49,7 @@ use batch::Batch;
 use writer::{Job, Message};
 
 pub use compact::{Compacted, compact};
+pub use copy::place_of;
 pub use frozen::Frozen;
 pub use import::{Imported, import};
 pub use open::Mend;

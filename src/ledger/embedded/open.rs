@@ -114,6 +114,9 @@ pub(super) fn first(
         }
         if distrusted && mend.is_some() {
             batch.tables.remove_meta(DISTRUST)?;
+            if ghosts.is_empty() {
+                batch.house("adopt-restored", "person", "a backup")?;
+            }
         }
         batch.configure(Setup::default())?;
         recover(batch, true)?;

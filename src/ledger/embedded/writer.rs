@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
-use super::copy::Copying;
+use super::copy::{self, Copying};
 use super::open::{self, Mend, Opened};
 use super::tables::broken;
 use super::verify;
@@ -50,6 +50,9 @@ pub(super) fn run(
     };
     if opened.send(Ok(())).is_err() {
         return;
+    }
+    if let Err(error) = copy::sweep(path) {
+        tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
     while let Ok(message) = queue.recv() {
