@@ -407,4 +407,41 @@ mod tests {
             assert!(read(&bad).is_err(), "byte {at}");
         }
     }
+
+    /// What an import reads must be what was exported, whatever became of the post.
+    #[test]
+    fn a_delivery_comes_back_as_it_was_in_every_status() {
+        use crate::model::{HoldReason, How, Receipt, Reference, WithdrawReason};
+        let at = Time::from_millis(5);
+        let reference = Reference { id: Some("9".into()), url: Some("https://x.example/9".into()) };
+        let id = EntryId::from_bytes([3; 16]);
+        for status in [
+            Status::Baseline,
+            Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },
+            Status::Held { reason: HoldReason::Burst { new: 9 } },
+            Status::Due { attempt: 1, not_before: at },
+            Status::Claimed { attempt: 1, permit: 2, maybe: true },
+            Status::Published { receipt: Receipt { reference, at, how: How::Asked } },
+            Status::Refused { reason: "no".into() },
+            Status::InDoubt { attempt: 1, evidence: "reset".into(), next_look: at, looks: 3 },
+            Status::Withdrawn { reason: WithdrawReason::Person { why: "old".into() } },
+            Status::Withdrawn { reason: WithdrawReason::Vanished },
+        ] {
+            let record = Record::Delivery(Box::new(DeliveryRecord {
+                entry: 1,
+                entry_id: id,
+                group: "g".into(),
+                generation: 2,
+                status,
+                since: at,
+                opened: at,
+                key: IdempotencyKey::of(&id, "g", 2),
+                first_sent: Some(at),
+                lines: vec![1, 5],
+            }));
+            let text = serde_json::to_string(&record).expect("written");
+            let back: Record = serde_json::from_str(&text).expect(&text);
+            assert_eq!(back, record, "{text}");
+        }
+    }
 }

@@ -184,7 +184,7 @@ async fn a_stranger_can_check_the_record_without_us() {
 /// Whether something was left that should have been taken away.
 fn is_left(item: &std::io::Result<std::fs::DirEntry>) -> bool {
     let name = item.as_ref().expect("readable").file_name().to_string_lossy().into_owned();
-    name.contains("copy-") || name.contains("partial")
+    name.ends_with(".copy") || name.ends_with(".partial")
 }
 
 /// Runs the lines of the dossier; `None` on a machine without Python.
@@ -410,6 +410,33 @@ async fn an_import_that_was_edited_is_refused_by_its_line() {
     }
     let (code, _, error) = said(&daemon, &["ledger", "import", "/none.jsonl"]).await;
     assert_eq!(code, 66, "{error}");
+}
+
+/// The disk fills up under a backup: whoever finds the file later must not take it for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_leaves_no_half_copy() {
+    let (mut daemon, _good, _lossy) = sent(&["One"]).await;
+    let file = daemon.path("kept");
+    // Writes beyond 2 KiB fail, as they do on a full disk.
+    let script = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
+    for live in [true, false] {
+        for verb in ["backup", "export --output", "export --format html --output"] {
+            let mut command = tokio::process::Command::new("sh");
+            command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_oncecast"), "--config"]);
+            command.arg(daemon.path("oncecast.toml")).arg("ledger").args(verb.split(' '));
+            let output = command.arg(&file).output().await.expect("it runs");
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{verb}, {live}: {error}");
+            assert!(error.contains("kept was not") && error.contains("too large"), "{error}");
+            let left =
+                std::fs::read_dir(daemon.path("")).expect("a folder").filter(is_left).count();
+            assert_eq!((file.exists(), left), (false, 0), "{verb}, {live}: {error}");
+        }
+        if live {
+            assert_eq!(daemon.end().await, Some(0));
+        }
+    }
+    done(&daemon, &["ledger", "verify"]).await;
 }
 
 /// A kill in the middle of a copy leaves the ledger as it was, and nothing that looks like a copy.

@@ -214,6 +214,7 @@ fn row(to: &mut impl Write, fate: &Fate) -> Result<(), Stop> {
     let word = match &fate.status {
         Status::Published { .. } => "posted",
         Status::Due { .. } => "to be sent",
+        Status::Claimed { .. } => "being sent",
         status => status.kind().word(),
     };
     write!(

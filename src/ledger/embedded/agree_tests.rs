@@ -154,12 +154,15 @@ async fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ledger.redb");
     ledger(&path).await;
-    let abandoned = folder.path().join("ledger.copy-0000abcd");
-    std::fs::write(&abandoned, "whoever asked was killed").expect("written");
+    let abandoned = folder.path().join(".ledger.redb.0000abcd.copy");
+    let somebodys = folder.path().join("ledger.redb.copy");
+    for file in [&abandoned, &somebodys] {
+        std::fs::write(file, "whoever asked was killed").expect("written");
+    }
     let clock = TokioClock::starting_at(START);
     let open: Arc<Embedded> = Embedded::open(&path, clock).await.expect("opens");
     open.overview().await.expect("readable");
-    assert!(!abandoned.exists(), "the disk fills up");
+    assert_eq!((abandoned.exists(), somebodys.exists()), (false, true), "the disk fills up");
     let (first, second) = tokio::join!(open.snapshot(), open.snapshot());
     let copies: Vec<_> = [first, second].into_iter().flatten().collect();
     assert!(!copies.is_empty());

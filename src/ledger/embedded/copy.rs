@@ -106,27 +106,33 @@ pub(super) fn copy(
     Ok(())
 }
 
-/// How the names of copies beside a ledger begin.
-fn prefix(ledger: &Path) -> String {
-    ledger.file_stem().unwrap_or_default().to_string_lossy().into_owned() + ".copy-"
-}
-
 fn folder_of(ledger: &Path) -> &Path {
     ledger.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a file beside a ledger is a copy of it on its way, by its name.
+fn is_ours(ledger: &Path, name: &str) -> bool {
+    let ledger = ledger.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix('.')
+        .and_then(|name| name.strip_prefix(ledger.as_ref()))
+        .and_then(|name| name.strip_prefix('.'))
+        .and_then(|name| name.strip_suffix(".copy").or_else(|| name.strip_suffix(".partial")))
+        .is_some_and(|mark| mark.len() == 8 && mark.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Where a copy stands that a ledger calls by this name; `None` where it is no copy of that ledger.
 #[must_use]
 pub fn place_of(ledger: &Path, copy: &Path) -> Option<PathBuf> {
     let name = copy.file_name()?.to_str()?;
-    name.starts_with(&prefix(ledger)).then(|| folder_of(ledger).join(name))
+    is_ours(ledger, name).then(|| folder_of(ledger).join(name))
 }
 
-/// Takes away copies for askers who never came.
+/// Takes away what was left on its way: copies for askers who never came, and new ledgers of whoever
+/// was killed while it was compacted. Only who has the lock may do this.
 pub(super) fn sweep(ledger: &Path) -> std::io::Result<()> {
     for item in std::fs::read_dir(folder_of(ledger))? {
         let item = item?;
-        if item.file_name().to_string_lossy().starts_with(&prefix(ledger)) {
+        if is_ours(ledger, &item.file_name().to_string_lossy()) {
             std::fs::remove_file(item.path())?;
         }
     }
@@ -150,7 +156,8 @@ fn place_for(ledger: &Path) -> Result<PathBuf, LedgerError> {
             free >> 20
         )));
     }
-    Ok(folder.join(format!("{}{:08x}", prefix(ledger), fastrand::u32(..))))
+    let name = ledger.file_name().unwrap_or_default().to_string_lossy();
+    Ok(folder.join(format!(".{name}.{:08x}.copy", fastrand::u32(..))))
 }
 
 /// The copy that a running ledger makes of itself, in a thread of its own: the writer goes on.

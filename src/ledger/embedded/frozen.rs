@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 
 use crate::ledger::LedgerError;
 use crate::ledger::evidence::{
-    DeliveryRecord, EntryRecord, FORMAT, Fate, Header, JournalRecord, Named, Post, Record, SCHEMA,
+    DeliveryRecord, EntryRecord, FORMAT, Header, JournalRecord, Named, Record, SCHEMA,
 };
-use crate::ledger::journal::{Head, Line, Proof};
+use crate::ledger::journal::{Head, Proof};
 use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Time};
 
@@ -33,11 +33,11 @@ use super::tables::{
 use super::{copy, verify};
 
 /// Rows between two words of progress.
-const PROGRESS_EVERY: u64 = 1_000;
+pub(super) const PROGRESS_EVERY: u64 = 1_000;
 
 /// A ledger as it stood at one moment.
 pub struct Frozen {
-    txn: ReadTransaction,
+    pub(super) txn: ReadTransaction,
     identity: Identity,
     numbers: Numbers,
     groups: BTreeMap<u32, String>,
@@ -323,82 +323,6 @@ impl Frozen {
         Ok(JournalRecord { before: Some(before), ..row_of(number)? })
     }
 
-    /// Tells of every post, or of one, and what became of it.
-    ///
-    /// # Errors
-    /// What the disk says, and whatever `tell` fails with.
-    pub fn posts<E: From<LedgerError>>(
-        &self,
-        only: Option<u64>,
-        progress: &dyn Fn(u64, u64),
-        mut tell: impl FnMut(Post) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let table = self.txn.open_table(ENTRY).map_err(broken)?;
-        let deliveries = self.txn.open_table(DELIVERY).map_err(broken)?;
-        let total = if only.is_some() { 1 } else { table.len().map_err(broken)? };
-        let from = only.unwrap_or(0).to_be_bytes();
-        let to = only.unwrap_or(u64::MAX).to_be_bytes();
-        for (done, item) in (0..).zip(table.range::<&[u8]>(&from[..]..=&to[..]).map_err(broken)?) {
-            let (key, row) = item.map_err(broken)?;
-            let entry: EntryRow = records::decode(key.value(), row.value())?;
-            let number = number_at(key.value());
-            if done % PROGRESS_EVERY == 0 {
-                progress(done, total);
-            }
-            let mut fates = Vec::new();
-            let of = (number.to_be_bytes(), last(Some(number)));
-            for item in deliveries.range::<&[u8]>(&of.0[..]..=&of.1[..]).map_err(broken)? {
-                let (key, row) = item.map_err(broken)?;
-                let row: DeliveryRow = records::decode(key.value(), row.value())?;
-                fates.push(self.fate(delivery_at(key.value()), row)?);
-            }
-            tell(Post {
-                id: entry.id,
-                feed: entry.feed,
-                first_seen: entry.first_seen,
-                entry: entry.entry,
-                deliveries: fates,
-            })?;
-        }
-        progress(total, total);
-        Ok(())
-    }
-
-    fn fate(&self, id: DeliveryId, row: DeliveryRow) -> Result<Fate, LedgerError> {
-        let journal = self.txn.open_table(JOURNAL).map_err(broken)?;
-        let mut fate = Fate {
-            group: self.name_of(id.group),
-            generation: id.generation,
-            status: row.status,
-            since: row.since,
-            claims: 0,
-            by_hand: None,
-            http: None,
-            digest: None,
-        };
-        for number in row.lines {
-            let key = number.to_be_bytes();
-            let Some(row) = journal.get(key.as_slice()).map_err(broken)? else { continue };
-            let (_, _, line): (_, _, Line) = tables::split_line(&key, row.value())?;
-            fate.http = line.http.or(fate.http);
-            match line.event.as_str() {
-                "claim" | "repeat" => {
-                    fate.claims += 1;
-                    let digest = line.detail.rsplit_once("sha256:");
-                    fate.digest = digest.map(|(_, digest)| digest.to_owned());
-                }
-                "replay" => fate.by_hand = Some(format!("{}: {}", line.who, line.detail)),
-                _ => {}
-            }
-        }
-        Ok(fate)
-    }
-
-    /// The names of its groups.
-    pub fn groups(&self) -> impl Iterator<Item = &str> {
-        self.groups.values().map(String::as_str)
-    }
-
     fn named_feeds(&self) -> Result<Vec<(String, u32)>, LedgerError> {
         let mut feeds = Vec::new();
         for item in self.txn.open_table(FEED).map_err(broken)?.iter().map_err(broken)? {
@@ -416,7 +340,7 @@ impl Frozen {
         })
     }
 
-    fn name_of(&self, group: u32) -> String {
+    pub(super) fn name_of(&self, group: u32) -> String {
         self.groups.get(&group).cloned().unwrap_or_else(|| format!("group {group}"))
     }
 }
@@ -444,11 +368,11 @@ fn journal_record(key: &[u8], row: &[u8]) -> Result<JournalRecord, LedgerError> 
 }
 
 /// The last key of one entry's deliveries, or of all.
-fn last(only: Option<u64>) -> [u8; 16] {
+pub(super) fn last(only: Option<u64>) -> [u8; 16] {
     let (group, generation) = (u32::MAX, u32::MAX);
     delivery_key(DeliveryId { entry: only.unwrap_or(u64::MAX), group, generation })
 }
 
-fn number_at(key: &[u8]) -> u64 {
+pub(super) fn number_at(key: &[u8]) -> u64 {
     key.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -22,6 +22,7 @@ mod frozen;
 mod import;
 mod open;
 mod person;
+mod posts;
 mod read;
 mod records;
 mod restored;
