@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::ledger::Ledger as _;
 use crate::ledger::embedded::{self, Embedded, Frozen, Mend};
 use crate::ledger::journal::Proof;
+use crate::ledger::{Ledger as _, Overview, Trust};
 
 use crate::desk::print;
 use crate::desk::verb::{Answer, Verb};
@@ -69,8 +69,12 @@ pub(super) async fn verify(config: &Config, json: bool) -> Outcome {
     there(config)?;
     let ledger = Embedded::open(&config.ledger.path, Arc::new(SystemClock)).await?;
     let proof = ledger.verify(Box::new(progress("verified"))).await;
+    let overview = ledger.overview().await;
     ledger.close().await?;
     let proof = proof?;
+    if let Ok(Overview { trust: Trust::Observes { why, mend }, .. }) = overview {
+        print::note(&format!("note: it sends nothing: {why}; to mend it: {mend}\n"));
+    }
     if json {
         print::json(&proof);
     } else {

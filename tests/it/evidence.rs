@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use oncecast::desk::verb::{Answer, Verb};
 use serde_json::Value;
@@ -17,7 +16,7 @@ use super::support::until;
 const SECRET: &str = "whsec_dGhpcyBpcyBhIHNlY3JldCBvZiAzMiBieXRlcyBvciBzbw==";
 
 /// Two groups: one takes everything, one loses its answers.
-async fn scene() -> (Daemon, Receiver, Receiver) {
+pub(super) async fn scene() -> (Daemon, Receiver, Receiver) {
     let good = Receiver::open(Manner::Answers(201)).await;
     let lossy = Receiver::open(Manner::Drops).await;
     let mut daemon = Daemon::with(&config(&good, &lossy));
@@ -26,7 +25,7 @@ async fn scene() -> (Daemon, Receiver, Receiver) {
     (daemon, good, lossy)
 }
 
-fn config(good: &Receiver, lossy: &Receiver) -> String {
+pub(super) fn config(good: &Receiver, lossy: &Receiver) -> String {
     let mut text = "[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
          [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\nevery = \"1s\"\n"
         .to_owned();
@@ -42,7 +41,7 @@ fn config(good: &Receiver, lossy: &Receiver) -> String {
     text
 }
 
-fn feed(daemon: &Daemon, titles: &[&str]) {
+pub(super) fn feed(daemon: &Daemon, titles: &[&str]) {
     let item = |(n, t): (usize, &&str)| {
         // Escaped twice: a title is HTML, and stands in XML.
         let title = t.replace('&', "&amp;amp;").replace('<', "&amp;lt;");
@@ -56,20 +55,20 @@ fn feed(daemon: &Daemon, titles: &[&str]) {
 }
 
 /// A command with this config: exit code, standard output, standard error.
-async fn said(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
+pub(super) async fn said(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
     let output = daemon.command(arguments).output().await.expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
 }
 
 /// The same where it must end well.
-async fn done(daemon: &Daemon, arguments: &[&str]) -> String {
+pub(super) async fn done(daemon: &Daemon, arguments: &[&str]) -> String {
     let (code, out, error) = said(daemon, arguments).await;
     assert_eq!(code, 0, "{arguments:?}: {out}{error}");
     out
 }
 
-async fn settled(daemon: &Daemon, posts: u64) {
+pub(super) async fn settled(daemon: &Daemon, posts: u64) {
     until("every post to be posted or in doubt", async || {
         daemon.count("good", "published").await == posts
             && daemon.count("lossy", "in_doubt").await == posts
@@ -78,7 +77,7 @@ async fn settled(daemon: &Daemon, posts: u64) {
 }
 
 /// The scene with these posts sent, and the daemon running.
-async fn sent(titles: &[&str]) -> (Daemon, Receiver, Receiver) {
+pub(super) async fn sent(titles: &[&str]) -> (Daemon, Receiver, Receiver) {
     let (mut daemon, good, lossy) = scene().await;
     daemon.start().await;
     daemon.baseline("blog").await;
@@ -87,11 +86,11 @@ async fn sent(titles: &[&str]) -> (Daemon, Receiver, Receiver) {
     (daemon, good, lossy)
 }
 
-fn path(text: &Path) -> &str {
+pub(super) fn path(text: &Path) -> &str {
     text.to_str().expect("text")
 }
 
-fn records(text: &str) -> Vec<Value> {
+pub(super) fn records(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
@@ -122,7 +121,7 @@ fn head_of(records: &[Value]) -> String {
 }
 
 /// Status by title and group.
-fn statuses(records: &[Value]) -> BTreeMap<(String, String), String> {
+pub(super) fn statuses(records: &[Value]) -> BTreeMap<(String, String), String> {
     let of = |kind: &str| {
         let kind = kind.to_owned();
         records.iter().filter(move |r| r["type"] == kind)
@@ -182,7 +181,7 @@ async fn a_stranger_can_check_the_record_without_us() {
 }
 
 /// Whether something was left that should have been taken away.
-fn is_left(item: &std::io::Result<std::fs::DirEntry>) -> bool {
+pub(super) fn is_left(item: &std::io::Result<std::fs::DirEntry>) -> bool {
     let name = item.as_ref().expect("readable").file_name().to_string_lossy().into_owned();
     name.ends_with(".copy") || name.ends_with(".partial")
 }
@@ -410,75 +409,6 @@ async fn an_import_that_was_edited_is_refused_by_its_line() {
     }
     let (code, _, error) = said(&daemon, &["ledger", "import", "/none.jsonl"]).await;
     assert_eq!(code, 66, "{error}");
-}
-
-/// The disk fills up under a backup: whoever finds the file later must not take it for one.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_leaves_no_half_copy() {
-    let (mut daemon, _good, _lossy) = sent(&["One"]).await;
-    let file = daemon.path("kept");
-    // Writes beyond 2 KiB fail, as they do on a full disk.
-    let script = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
-    for live in [true, false] {
-        for verb in ["backup", "export --output", "export --format html --output"] {
-            let mut command = tokio::process::Command::new("sh");
-            command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_oncecast"), "--config"]);
-            command.arg(daemon.path("oncecast.toml")).arg("ledger").args(verb.split(' '));
-            let output = command.arg(&file).output().await.expect("it runs");
-            let error = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(1), "{verb}, {live}: {error}");
-            assert!(error.contains("kept was not") && error.contains("too large"), "{error}");
-            let left =
-                std::fs::read_dir(daemon.path("")).expect("a folder").filter(is_left).count();
-            assert_eq!((file.exists(), left), (false, 0), "{verb}, {live}: {error}");
-        }
-        if live {
-            assert_eq!(daemon.end().await, Some(0));
-        }
-    }
-    done(&daemon, &["ledger", "verify"]).await;
-}
-
-/// A kill in the middle of a copy leaves the ledger as it was, and nothing that looks like a copy.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_leaves_no_half_copy() {
-    let (mut daemon, good, lossy) = scene().await;
-    daemon.start().await;
-    daemon.baseline("blog").await;
-    assert_eq!(daemon.end().await, Some(0));
-    let before = records(&done(&daemon, &["ledger", "export"]).await);
-    let file = daemon.path("copy.redb");
-    let (mut whole, mut none) = (0, 0);
-    for n in 0..24_u64 {
-        let verb = if n % 3 == 2 {
-            vec!["ledger", "compact"]
-        } else {
-            vec!["ledger", "backup", path(&file)]
-        };
-        let mut child =
-            daemon.command(&verb).stdout(std::process::Stdio::null()).spawn().expect("runs");
-        // The moments lie close around those in which it writes, verifies and renames.
-        let mut pause = tokio::time::interval(Duration::from_millis(1 + n * 2));
-        pause.tick().await;
-        tokio::select! {
-            _ = pause.tick() => child.kill().await.expect("killed"),
-            _ = child.wait() => {}
-        }
-        if file.exists() {
-            whole += 1;
-            let other = Daemon::with(&config(&good, &lossy));
-            std::fs::rename(&file, other.path("ledger.redb")).expect("renamed");
-            done(&other, &["ledger", "verify"]).await;
-        } else {
-            none += 1;
-        }
-        let (code, _, error) = said(&daemon, &["ledger", "verify"]).await;
-        assert_eq!(code, 0, "after kill {n}: {error}");
-    }
-    assert!(none > 0, "no kill came in time: {whole} whole");
-    let after = records(&done(&daemon, &["ledger", "export"]).await);
-    assert_eq!(statuses(&before), statuses(&after));
-    assert_eq!(good.requests(), 0);
 }
 
 /// Compaction must not cost a reader anything, nor the owner a byte of evidence.
