@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::daemon::place_of;
 use crate::ledger::Ledger as _;
 use crate::ledger::embedded::{Embedded, Mend};
 
@@ -51,7 +52,7 @@ pub(super) async fn adopt(config: &Config) -> Outcome {
 }
 
 async fn mend(config: &Config, mend: Mend) -> Result<(), Failure> {
-    let ledger = Embedded::open_and(&config.ledger.path, Arc::new(SystemClock), Some(mend)).await?;
+    let ledger = Embedded::open_and(place_of(config), Arc::new(SystemClock), Some(mend)).await?;
     ledger.close().await?;
     Ok(())
 }
@@ -63,7 +64,7 @@ pub(super) async fn verify(config: &Config) -> Outcome {
             format!("{} is not there", config.ledger.path.display()),
         ));
     }
-    let ledger = Embedded::open(&config.ledger.path, Arc::new(SystemClock)).await?;
+    let ledger = Embedded::open(place_of(config), Arc::new(SystemClock)).await?;
     let live = std::io::stderr().is_terminal();
     let proof = ledger
         .verify(Box::new(move |done, total| {

@@ -44,7 +44,11 @@ pub(super) mod ledger {
     use super::*;
     pub(in crate::config) const PATH: Key<Text> =
         key("path", text("a file path", PATH_MAX), "\"/var/lib/oncecast/ledger.redb\"");
-    pub(in crate::config) const ALL: &[&str] = &["path"];
+    pub(in crate::config) const WITNESS: Key<Text> =
+        key("witness", text("a file path", PATH_MAX), "\"/var/lib/oncecast/ledger.witness\"");
+    pub(in crate::config) const EXPECT: Key<Flag> = key("expect", Flag, "true");
+    pub(in crate::config) const HOST: Key<Name> = key("host", Name, "\"machine-id\"");
+    pub(in crate::config) const ALL: &[&str] = &["path", "witness", "expect", "host"];
 }
 
 pub(super) mod serve {

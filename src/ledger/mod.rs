@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod caps;
+pub mod closed;
 pub mod embedded;
 pub mod journal;
 mod permit;

@@ -135,6 +135,9 @@ pub(super) struct Identity {
     pub(super) made: Time,
     /// The layout of the tables.
     pub(super) layout: u32,
+    /// The machine it belongs to, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<String>,
 }
 
 /// The running numbers, in one row since every commit moves some of them.
@@ -155,6 +158,8 @@ pub(super) struct Numbers {
     pub(super) lane: u32,
     /// The newest feed.
     pub(super) feed: u32,
+    /// Counts the processes that have written to this ledger.
+    pub(super) epoch: u64,
 }
 
 /// `DeliveryId` as a key: in the order of time.

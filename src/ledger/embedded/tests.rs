@@ -37,7 +37,7 @@ fn setup(groups: &[&str]) -> Setup {
 
 fn open(folder: &Path, mend: Option<Mend>) -> Opened {
     let clock = TokioClock::starting_at(START);
-    open::first(&folder.join("ledger.redb"), clock, mend).expect("opens")
+    open::first(&folder.join("ledger.redb").into(), clock, mend).expect("opens")
 }
 
 type Told<T> = mpsc::Receiver<Result<T, LedgerError>>;

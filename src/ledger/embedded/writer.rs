@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
-use super::open::{self, Mend, Opened};
+use super::open::{self, Mend, Place, Opened};
 use super::verify;
 
 /// How many jobs share one commit at the most.
@@ -33,16 +33,16 @@ pub(super) enum Message {
 
 /// Opens the ledger, says so, and serves until it is closed or nobody can ask any more.
 pub(super) fn run(
-    path: &Path,
+    place: &Place,
     clock: Arc<dyn Clock>,
     mend: Option<Mend>,
     opened: oneshot::Sender<Result<(), LedgerError>>,
     queue: &mpsc::Receiver<Message>,
 ) {
-    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(path, clock, mend))) {
+    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(place, clock, mend))) {
         Ok(Ok(open)) => open,
         Ok(Err(error)) => return drop(opened.send(Err(error))),
-        Err(_) => return drop(opened.send(Err(fell_over(path)))),
+        Err(_) => return drop(opened.send(Err(fell_over(&place.path)))),
     };
     if opened.send(Ok(())).is_err() {
         return;
@@ -70,12 +70,15 @@ pub(super) fn run(
                     Some(database) => catch_unwind(AssertUnwindSafe(|| {
                         verify::walk(database, &open.core, progress.as_ref())
                     }))
-                    .unwrap_or_else(|_| Err(fell_over(path))),
+                    .unwrap_or_else(|_| Err(fell_over(&place.path))),
                     None => Err(LedgerError::Unusable("it is not open".to_owned())),
                 };
                 drop(answer.send(proof));
             }
             Some(Message::Close(answer)) => {
+                if let Err(error) = open.core.leave() {
+                    tracing::warn!(%error, "how far the ledger has come is not witnessed");
+                }
                 // The file is closed and its lock is free before the caller goes on.
                 drop(open);
                 answer.send(()).ok();
@@ -130,20 +133,19 @@ fn commit(
     #[expect(clippy::disallowed_methods, reason = "the ledger's own door to its database")]
     let mut txn = database.begin_write().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
     txn.set_quick_repair(true);
-    let claims;
-    {
+    let taken = {
         let mut batch = Batch::begin(&txn, core)?;
         for job in jobs {
             finishes.push(job(Ok(&mut batch)));
         }
         match batch.end()? {
             None => return txn.abort().map_err(|e| LedgerError::Uncertain(e.to_string())),
-            Some(taken) => claims = taken,
+            Some(taken) => taken,
         }
-    }
+    };
     #[expect(clippy::disallowed_methods, reason = "the ledger's own commit, with quick-repair on")]
     txn.commit().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
-    core.witnessed(&claims)?;
+    core.committed(&taken)?;
     core.sick = None;
     Ok(())
 }
