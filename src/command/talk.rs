@@ -1,5 +1,7 @@
 //! The commands that ask the house for something and show its answer.
 
+use std::path::Path;
+
 use crate::cli::{Command, Lanes, Release, Resolve};
 use crate::config::Config;
 use crate::model::Status;
@@ -38,10 +40,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         }
         Command::StopAll { reason } => {
             // The file works even when the daemon hangs, so it comes first.
-            if let Err(error) = std::fs::write(&stop_file, "oncecast stop-all\n") {
-                print::note(&format!("note: {} cannot be made: {error}\n", stop_file.display()));
-            }
-            (Verb::StopAll { reason }, false)
+            return stop_all(config, &stop_file, reason).await;
         }
         Command::Resolve(Resolve { delivery, published, reason, .. }) => {
             let url = published.clone().flatten();
@@ -64,6 +63,30 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         show(&answer);
     }
     Ok(exit::OK)
+}
+
+/// Stops everything by the file, which works even when the daemon hangs, and then by the word, which
+/// stands in the journal. Where the word finds nobody, the file has stopped it all the same.
+async fn stop_all(config: &Config, file: &Path, reason: Option<String>) -> Outcome {
+    let made = std::fs::write(file, "oncecast stop-all\n");
+    if let Err(error) = &made {
+        print::note(&format!("note: {} cannot be made: {error}\n", file.display()));
+    }
+    match client::ask(config, Verb::StopAll { reason }).await {
+        Ok(answer) => {
+            show(&answer);
+            Ok(exit::OK)
+        }
+        Err(error) if made.is_ok() => Err(Failure::new(
+            error.code,
+            format!(
+                "{error}. The file {} is there, so nothing is sent by any daemon that starts \
+                 there; to go on: oncecast resume --all",
+                file.display()
+            ),
+        )),
+        Err(error) => Err(error),
+    }
 }
 
 /// An answer in words.

@@ -317,13 +317,9 @@ async fn damage_is_told_and_never_read_as_unseen() {
         bytes[place] ^= 1;
     }
     std::fs::write(&path, bytes).expect("damaged");
-    world.reopen(None).await.expect("opens: pages are not verified when read");
-    let proof = world.ledger.verify(Box::new(|_, _| {})).await.expect("walked");
-    assert!(!proof.faults.is_empty(), "{proof:?}");
-    let sight = Sight::Document { entries: vec![entry("older")], complete: true };
-    let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
-    let taken = world.ledger.admit(intake).await;
-    assert!(matches!(taken, Err(LedgerError::Untrusted { .. })), "{taken:?}");
+    let refused = world.reopen(None).await;
+    let Err(LedgerError::Untrusted { why, mend }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("damaged") && mend.contains("adopt-restored"), "{why}; {mend}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,9 @@
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
+#[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
+mod binary;
+mod cli;
 mod doubt;
 mod house;
 mod kills;
@@ -12,4 +15,5 @@ mod service;
 #[path = "../support/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests against real servers")]
 mod support;
+mod trust;
 mod wire;

@@ -79,6 +79,14 @@ impl Lock {
     }
 }
 
+/// Whether an earlier holder had a ledger here, without taking the lock.
+pub(super) fn tells_of_one(ledger: &Path) -> bool {
+    let mut words = String::new();
+    let read =
+        File::open(lock_path(ledger)).and_then(|f| f.take(WORDS_MAX).read_to_string(&mut words));
+    read.is_ok() && words.lines().any(|line| line.starts_with(TELLS))
+}
+
 fn lock_path(ledger: &Path) -> PathBuf {
     ledger.with_extension("lock")
 }

@@ -68,6 +68,14 @@ impl Embedded {
         Self::open_and(place, clock, None).await
     }
 
+    /// Whether there is no ledger and the next start will make one.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`], where one is missing that should be there.
+    pub fn is_missing(place: &Place) -> Result<bool, LedgerError> {
+        open::is_missing(place)
+    }
+
     /// Opens the ledger and first mends what a person has decided about.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::ledger::{LedgerError, Setup};
 use crate::model::{EntryId, Event, Status};
 
 use super::batch::{Batch, Core, Taken};
-use super::lock::{Lock, in_use};
+use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::trust::{self, Found};
 
@@ -74,6 +74,34 @@ impl Place {
     fn witness(&self) -> PathBuf {
         self.witness.clone().unwrap_or_else(|| witness::path_of(&self.path))
     }
+
+    /// Whether a new ledger may be made by itself where there is none.
+    fn may_begin(&self, has_witness: bool, lock_tells: bool) -> Result<(), LedgerError> {
+        let tells = if has_witness {
+            format!("{} tells of one", self.witness().display())
+        } else if lock_tells {
+            "its lock file tells of one".to_owned()
+        } else if self.expected {
+            "the config expects one (ledger.expect)".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(LedgerError::Untrusted {
+            why: format!("{} is missing, and {tells}", self.path.display()),
+            mend: "put it back, or start anew with: oncecast ledger init".to_owned(),
+        })
+    }
+}
+
+/// Whether there is no ledger and the next start will make one.
+pub(super) fn is_missing(place: &Place) -> Result<bool, LedgerError> {
+    let there =
+        |path: &Path| path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e));
+    if there(&place.path)? {
+        return Ok(false);
+    }
+    place.may_begin(there(&place.witness())?, lock::tells_of_one(&place.path))?;
+    Ok(true)
 }
 
 /// An open ledger.
@@ -97,32 +125,22 @@ pub(super) fn first(
         .map_err(|e| unusable(&format!("its witness {}", witness_path.display()), &e))?;
     let host = place.host.clone().or_else(trust::this_host);
     let is_there = path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e))?;
-    let tells = if heard.is_some() {
-        Some(format!("{} tells of one", witness_path.display()))
-    } else if lock.tells_of_one {
-        Some("its lock file tells of one".to_owned())
-    } else {
-        place.expected.then(|| "the config expects one (ledger.expect)".to_owned())
-    };
-    match (is_there, &tells, mend) {
-        (false, Some(tells), None | Some(Mend::AdoptRestored)) => {
-            return Err(LedgerError::Untrusted {
-                why: format!("{} is missing, and {tells}", path.display()),
-                mend: "put it back, or start anew with: oncecast ledger init".to_owned(),
-            });
-        }
-        (false, _, _) => {
+    match (is_there, mend) {
+        (false, mend) => {
+            if mend != Some(Mend::Init) {
+                place.may_begin(heard.is_some(), lock.tells_of_one)?;
+            }
             let claims = heard.as_ref().map_or(&[][..], |(_, said)| &said.claims);
             create(path, clock.as_ref(), host.clone(), claims)?;
         }
-        (true, _, Some(Mend::Init)) => {
+        (true, Some(Mend::Init)) => {
             return Err(LedgerError::Refused(format!(
                 "{} is there: nothing to make; a restored copy is taken up by: oncecast ledger \
                  adopt-restored",
                 path.display()
             )));
         }
-        (true, ..) => {}
+        (true, _) => {}
     }
     let mut database = open_file(path)?;
     prove(&mut database, path)?;

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
-use super::open::{self, Mend, Place, Opened};
+use super::open::{self, Mend, Opened, Place};
 use super::verify;
 
 /// How many jobs share one commit at the most.
