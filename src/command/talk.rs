@@ -1,5 +1,6 @@
 //! The commands that ask the house for something and show its answer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::cli::{Command, Lanes, Release, Resolve};
@@ -49,7 +50,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         other => return Err(Failure::new(exit::FAILED, format!("{other:?} is no question"))),
     };
     let is_reload = verb == Verb::Reload;
-    let answer = if is_reload {
+    let mut answer = if is_reload {
         client::ask_daemon(config, &verb).await?.ok_or_else(|| {
             let path = config.serve.control.display();
             Failure::new(exit::UNAVAILABLE, format!("no daemon answers at {path}"))
@@ -57,6 +58,9 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
     } else {
         client::ask(config, verb).await?
     };
+    if let Answer::Why { guarantees, .. } = &mut answer {
+        *guarantees = crate::serve::guarantees(config);
+    }
     if json {
         print::json(&answer);
     } else {
@@ -111,11 +115,15 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
-        Answer::Why { entry, history } => why(entry, history),
+        Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
     }
 }
 
-fn why(entry: &crate::ledger::EntryView, history: &[crate::ledger::journal::Line]) {
+fn why(
+    entry: &crate::ledger::EntryView,
+    history: &[crate::ledger::journal::Line],
+    guarantees: &BTreeMap<String, String>,
+) {
     let e = &entry.entry;
     let title = if e.title.is_empty() { "(without a title)" } else { &e.title };
     print::out(&format!("{title}\n  id     {}\n", entry.id));
@@ -133,6 +141,9 @@ fn why(entry: &crate::ledger::EntryView, history: &[crate::ledger::journal::Line
     }
     for view in &entry.deliveries {
         print::out(&format!("  {}", print::delivery(view)));
+        if let Some(promise) = guarantees.get(&view.group) {
+            print::out(&format!("    {}: {promise}\n", view.group));
+        }
     }
     print::out("journal\n");
     for line in history {

@@ -166,8 +166,18 @@ pub(super) mod group {
         key("visibility", Choice(&["public", "unlisted", "private"]), "\"public\"");
     pub(in crate::config) const LANGUAGE: Key<Text> =
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
-    pub(in crate::config) const ALL: &[&str] =
-        &["name", "integration", "feeds", "template", "room", "visibility", "language"];
+    pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
+        key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const ALL: &[&str] = &[
+        "name",
+        "integration",
+        "feeds",
+        "template",
+        "room",
+        "visibility",
+        "language",
+        "when_absent",
+    ];
 }
 
 /// The places of a secret, one of which stands in its table.

@@ -217,6 +217,8 @@ pub struct Group {
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.
     pub language: Option<String>,
+    /// What becomes of a post in doubt that the platform does not have.
+    pub when_absent: crate::model::WhenAbsent,
 }
 
 /// Where a secret is, and what it is.

@@ -48,6 +48,7 @@ pub fn setup_of(config: &Config) -> Setup {
                 name: g.name.clone(),
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
+                when_absent: g.when_absent,
             })
             .collect(),
     }

@@ -114,6 +114,8 @@ pub enum Verdict {
     PersonAbsent,
     /// The platform was asked.
     Asked(Found),
+    /// The platform was asked and does not have it, and it cannot be repeated unseen, for this reason.
+    Absent(String),
 }
 
 /// Who moves something, for the journal.

@@ -31,6 +31,7 @@ fn setup(settle: Duration) -> Setup {
         name: name.into(),
         lane: "lane".into(),
         feeds: feeds.iter().map(|f| (*f).into()).collect(),
+        when_absent: oncecast::model::WhenAbsent::Wait,
     };
     Setup {
         policy: Policy { settle, ..Policy::default() },
@@ -125,6 +126,7 @@ async fn the_first_sight_of_a_feed_and_of_a_group_is_never_sent() {
         name: "late".into(),
         lane: "lane".into(),
         feeds: vec!["blog".into()],
+        when_absent: oncecast::model::WhenAbsent::Wait,
     });
     world.ledger.configure(more).await.expect("configured");
     world.see("blog", &[entry("old")]).await;

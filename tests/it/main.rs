@@ -1,5 +1,6 @@
 //! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
 
+mod absent;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]

@@ -32,6 +32,7 @@ fn setup() -> Setup {
             name: "readers".into(),
             lane: "lane".into(),
             feeds: vec!["blog".into()],
+            when_absent: oncecast::model::WhenAbsent::Wait,
         }],
     }
 }
@@ -184,15 +185,12 @@ async fn a_daemon_without_its_ledger_says_so_until_it_is_mended() {
     publish(&daemon, &["New", "Old"]);
     until("the post", async || daemon.count("one", "published").await == 1).await;
     daemon.kill().await;
-    let kept = std::fs::read(daemon.path("ledger.redb")).expect("read");
-    let damaged: Vec<u8> = kept.iter().map(|byte| byte ^ 0x10).collect();
-    type Broken<'a> = (&'a str, Option<&'a [u8]>, &'a str);
-    let cases: [Broken<'_>; 2] =
-        [("missing", None, "ledger init"), ("damaged", Some(&damaged), "put a backup")];
-    for (what, bytes, way) in cases {
-        match bytes {
-            None => std::fs::remove_file(daemon.path("ledger.redb")).expect("lost"),
-            Some(bytes) => std::fs::write(daemon.path("ledger.redb"), bytes).expect("damaged"),
+    for (what, way) in [("missing", "ledger init"), ("damaged", "put a backup")] {
+        let kept = std::fs::read(daemon.path("ledger.redb")).expect("read");
+        let damaged: Vec<u8> = kept.iter().map(|byte| byte ^ 0x10).collect();
+        match what {
+            "missing" => std::fs::remove_file(daemon.path("ledger.redb")).expect("lost"),
+            _ => std::fs::write(daemon.path("ledger.redb"), &damaged).expect("damaged"),
         }
         daemon.start().await;
         let status = daemon.status().await;

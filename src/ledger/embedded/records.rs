@@ -101,6 +101,9 @@ pub(super) struct DeliveryRow {
     /// A lost ledger has claimed it too: what was sent then, and when, is not known here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) haunted: bool,
+    /// When the platform was asked in full and did not have it, since it was last sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) absent: Vec<Time>,
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,

@@ -23,6 +23,7 @@ fn setup(groups: &[&str]) -> Setup {
         name: (*name).into(),
         lane: "lane".into(),
         feeds: vec!["blog".into()],
+        when_absent: crate::model::WhenAbsent::Wait,
     };
     Setup {
         policy: Policy { settle: Duration::ZERO, ..Policy::default() },
