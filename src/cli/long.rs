@@ -103,7 +103,7 @@ faults are told.
 Example: oncecast reload";
 
 pub(super) const LEDGER: &str = "\
-Begin, adopt or verify the ledger: the durable memory of what was sent.
+Prove, export, back up or mend the ledger: the durable memory of what was sent.
 
 Example: oncecast ledger verify";
 
@@ -120,7 +120,35 @@ may have forgotten is not sent again.
 Example: oncecast ledger adopt-restored";
 
 pub(super) const VERIFY: &str = "\
-Prove that the journal's chain is whole, that it agrees with the rows and the witness, and \
-that nothing was sent twice.
+Prove that every row is whole, that the journal's chain is unbroken, and that each delivery \
+stands where its own lines say and was published at most once.
 
 Example: oncecast ledger verify";
+
+pub(super) const EXPORT: &str = "\
+Write the record of what was posted. It holds posts, groups, what became of each, and the \
+hash-chained journal; no secrets. As jsonl it can be checked by anybody and imported again; \
+as html it is one page that says in plain words what was posted, how often, and how to check \
+it. A running daemon goes on meanwhile.
+
+Example: oncecast ledger export --format html --output record.html";
+
+pub(super) const BACKUP: &str = "\
+Copy the ledger into FILE as it is at one moment, and verify the copy; a running daemon goes \
+on meanwhile. Never copy the open file itself. A backup that is put back sends nothing before \
+oncecast ledger adopt-restored, since it does not know what was sent after it.
+
+Example: oncecast ledger backup /var/backups/oncecast-2026-01-02.redb";
+
+pub(super) const IMPORT: &str = "\
+Begin a new ledger out of what oncecast ledger export has written. What was published stays \
+published; what was owed or under way is in doubt, since it may have been sent after the \
+export; nothing is sent by itself. End the other daemon first.
+
+Example: oncecast ledger import record.jsonl";
+
+pub(super) const COMPACT: &str = "\
+Make the ledger's file smaller, while no daemon runs. A new file is written, verified, and \
+only then takes the place of the old one: a kill at any moment leaves one of the two.
+
+Example: oncecast ledger compact";

@@ -29,7 +29,7 @@ fn the_config_may_be_named_before_or_after_any_command() {
         assert_eq!(cli.command, Command::Status { json: true });
     }
     let cli = parse("ledger verify --config=x.toml --log-format json --color never -vv").unwrap();
-    assert_eq!(cli.command, Command::Ledger(LedgerCommand::Verify));
+    assert_eq!(cli.command, Command::Ledger(LedgerCommand::Verify { json: false }));
     assert_eq!((cli.common.log_format, cli.common.color), (LogFormat::Json, Color::Never));
     assert_eq!((cli.common.verbose, cli.common.quiet), (2, 0));
     assert!(cli.common.config.is_some());
@@ -101,11 +101,27 @@ fn every_command_of_the_manual_can_be_typed() {
         "reload",
         "ledger init",
         "ledger adopt-restored",
+        "ledger verify --json",
+        "ledger export",
+        "ledger export --format html --entry 3f9a --output record.html",
+        "ledger backup copy.redb --json",
+        "ledger import record.jsonl --json",
+        "ledger compact --json",
         "-q run",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }
-    for line in ["", "ledger", "try", "why", "-v -q run", "run --colour never", "nonsense"] {
+    for line in [
+        "",
+        "ledger",
+        "try",
+        "why",
+        "-v -q run",
+        "run --colour never",
+        "nonsense",
+        "ledger backup",
+        "ledger import",
+    ] {
         assert!(parse(line).is_err(), "{line}");
     }
 }
@@ -140,7 +156,7 @@ fn help_tells_a_newcomer_what_to_type_first() {
         assert!(long.contains(&example), "{name} has no example: {long}");
         told += 1;
     }
-    assert_eq!(told, 18);
+    assert_eq!(told, 22);
 }
 
 #[test]
@@ -166,7 +182,9 @@ fn ledger(commands: &clap::Command) -> &clap::Command {
 
 fn path(name: &str) -> String {
     match name {
-        "init" | "adopt-restored" | "verify" => format!("ledger {name}"),
+        "init" | "adopt-restored" | "verify" | "export" | "backup" | "import" | "compact" => {
+            format!("ledger {name}")
+        }
         _ => name.to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! Where a verb goes: to the daemon where one runs, else straight to the ledger. One code path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -12,11 +13,17 @@ use crate::serve::control;
 use super::{Failure, exit};
 use crate::desk::verb::{Answer, Verb, perform};
 
+/// How long a command waits for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// How long for a copy of the ledger: one of ten million deliveries takes minutes.
+const SNAPSHOT_MAX: Duration = Duration::from_secs(3_600);
+
 /// Asks the daemon; `None` where none runs.
 pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<Answer>, Failure> {
     let path = &config.serve.control;
+    let patience = if *verb == Verb::Snapshot { SNAPSHOT_MAX } else { ANSWER_MAX };
     let answer: Option<Result<Answer, Failure>> =
-        control::ask(path, verb).await.map_err(|error| {
+        control::ask_for(path, verb, patience).await.map_err(|error| {
             let code = match error.kind() {
                 std::io::ErrorKind::PermissionDenied => exit::UNTRUSTED,
                 _ => exit::UNAVAILABLE,

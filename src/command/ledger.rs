@@ -1,5 +1,9 @@
-//! `ledger init`, `ledger adopt-restored`, `ledger verify`: what mends a ledger that cannot be trusted,
-//! and what proves one.
+//! `ledger ..`: what mends a ledger that cannot be trusted, what proves one, and what makes a record of
+//! it.
+
+mod dossier;
+mod export;
+mod keep;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -8,11 +12,16 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::place_of;
 use crate::ledger::Ledger as _;
-use crate::ledger::embedded::{Embedded, Mend};
+use crate::ledger::embedded::{Embedded, Frozen, Mend};
+use crate::ledger::journal::Proof;
 
 use crate::desk::print;
+use crate::desk::verb::{Answer, Verb};
 
-use super::{Failure, Outcome, exit};
+use super::{Failure, Outcome, client, exit};
+
+pub(super) use export::export;
+pub(super) use keep::{backup, compact, import};
 
 pub(super) async fn init(config: &Config) -> Outcome {
     if config.ledger.path.exists() {
@@ -57,37 +66,66 @@ async fn mend(config: &Config, mend: Mend) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn verify(config: &Config) -> Outcome {
-    if !config.ledger.path.exists() {
-        return Err(Failure::new(
-            exit::NO_INPUT,
-            format!("{} is not there", config.ledger.path.display()),
-        ));
-    }
+pub(super) async fn verify(config: &Config, json: bool) -> Outcome {
+    there(config)?;
     let ledger = Embedded::open(place_of(config), Arc::new(SystemClock)).await?;
-    let live = std::io::stderr().is_terminal();
-    let proof = ledger
-        .verify(Box::new(move |done, total| {
-            if live {
-                print::progress(&format!("verified {done} of {total} rows"));
-            }
-        }))
-        .await;
-    if live {
-        print::progress("");
-    }
+    let proof = ledger.verify(Box::new(progress("verified"))).await;
     ledger.close().await?;
     let proof = proof?;
-    print::out(&format!("{} rows and {} journal lines read\n", proof.rows, proof.lines));
-    if proof.faults.is_empty() {
+    if json {
+        print::json(&proof);
+    } else {
+        print::out(&format!("{} rows and {} journal lines read\n", proof.rows, proof.lines));
+        for fault in &proof.faults {
+            print::out(&format!("- {fault}\n"));
+        }
+    }
+    if !proof.faults.is_empty() {
+        return Err(damaged(&proof));
+    }
+    if !json {
         print::out("Every row is whole and the chain of evidence is unbroken.\n");
-        return Ok(exit::OK);
     }
-    for fault in &proof.faults {
-        print::out(&format!("- {fault}\n"));
+    Ok(exit::OK)
+}
+
+fn damaged(proof: &Proof) -> Failure {
+    let first = proof.faults.first().map(String::as_str).unwrap_or_default();
+    let words = format!(
+        "the ledger is damaged ({first}): put a backup in its place, then: oncecast ledger \
+         adopt-restored"
+    );
+    Failure::new(exit::UNTRUSTED, words)
+}
+
+fn there(config: &Config) -> Result<(), Failure> {
+    let path = &config.ledger.path;
+    if path.exists() {
+        return Ok(());
     }
-    Err(Failure::new(
-        exit::UNTRUSTED,
-        "the ledger is damaged: put a backup in its place, then: oncecast ledger adopt-restored",
-    ))
+    Err(Failure::new(exit::NO_INPUT, format!("{} is not there", path.display())))
+}
+
+/// The ledger as it stands now: a copy that the daemon makes, or the ledger itself while none runs.
+async fn frozen(config: &Config) -> Result<Frozen, Failure> {
+    if let Some(Answer::Snapshot { file }) = client::ask_daemon(config, &Verb::Snapshot).await? {
+        let frozen = Frozen::of_copy(&file);
+        // It stays readable until it is closed.
+        std::fs::remove_file(&file).ok();
+        return Ok(frozen?);
+    }
+    there(config)?;
+    Ok(Frozen::of_ledger(&config.ledger.path)?)
+}
+
+/// Tells a person at a terminal how far it is.
+fn progress(done_word: &'static str) -> impl Fn(u64, u64) + Send {
+    let live = std::io::stderr().is_terminal();
+    move |done, total| {
+        if live && done < total {
+            print::progress(&format!("{done_word} {done} of {total}"));
+        } else if live {
+            print::progress("");
+        }
+    }
 }

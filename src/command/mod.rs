@@ -40,7 +40,11 @@ pub async fn perform(cli: Cli) -> Outcome {
             match what {
                 LedgerCommand::Init => ledger::init(&config).await,
                 LedgerCommand::AdoptRestored => ledger::adopt(&config).await,
-                LedgerCommand::Verify => ledger::verify(&config).await,
+                LedgerCommand::Verify { json } => ledger::verify(&config, json).await,
+                LedgerCommand::Export(what) => ledger::export(&config, what).await,
+                LedgerCommand::Backup { file, json } => ledger::backup(&config, &file, json).await,
+                LedgerCommand::Import { file, json } => ledger::import(&config, &file, json).await,
+                LedgerCommand::Compact { json } => ledger::compact(&config, json).await,
             }
         }
         Command::Replay(what) => replay::replay(&place()?, what).await,

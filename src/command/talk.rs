@@ -97,6 +97,7 @@ async fn stop_all(config: &Config, file: &Path, reason: Option<String>) -> Outco
 pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
+        Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
         Answer::Done { words } => print::out(&format!("{words}\n")),
         Answer::Lanes { lanes } => print::out(&format!("{}\n", lanes.join("\n"))),
         Answer::Moved { deliveries } => {

@@ -2,6 +2,7 @@
 //! not: through its control socket, or straight to the ledger.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,8 @@ pub enum Verb {
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
     /// Read the config again.
     Reload,
+    /// Copy the ledger as it is now into a file beside it.
+    Snapshot,
 }
 
 /// What comes back.
@@ -62,6 +65,8 @@ pub enum Answer {
     Moved { deliveries: Vec<DeliveryView> },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
+    /// Where the copy stands; whoever asked takes it away.
+    Snapshot { file: PathBuf },
     /// Done, in words.
     Done { words: String },
 }
@@ -77,6 +82,7 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Status | Verb::Reload => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
+        Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),
         Verb::Why { entry } => {
             let entry = one(ledger, &entry).await?;
             let history = ledger.history(entry.number).await?;

@@ -1,5 +1,6 @@
 //! A ledger that cannot be opened: whoever asks is told why, and nothing is sent.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -72,5 +73,6 @@ refuse! {
     waiting(usize) -> Vec<DeliveryView>;
     overview() -> Overview;
     verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;
+    snapshot() -> PathBuf;
     close() -> ();
 }

@@ -30,6 +30,12 @@ pub struct Line {
     /// In words: reason, receipt, digest of the request.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// The HTTP status that the platform answered with. Lines of older releases have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<u16>,
+    /// What the platform calls the post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// The hash of the newest line; the chain starts from the ledger's own id.

@@ -7,13 +7,16 @@ pub mod admission;
 mod caps;
 pub mod closed;
 pub mod embedded;
+pub mod evidence;
 pub mod journal;
 mod permit;
 mod setup;
 mod views;
+pub mod whole;
 mod witness;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -236,6 +239,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Walks the journal and every row, and proves that nothing was changed from outside. `progress`
     /// hears how many of how many lines are done.
     fn verify(&self, progress: Box<dyn Fn(u64, u64) + Send>) -> Reply<journal::Proof>;
+
+    /// Copies the ledger as it is at this moment into a file beside it, while it goes on, and says
+    /// where; whoever asked takes the file away.
+    fn snapshot(&self) -> Reply<PathBuf>;
 
     /// Ends the writer when everything before this has been done.
     fn close(&self) -> Reply<()>;

@@ -102,8 +102,8 @@ impl Permit {
     }
 
     /// Only the wire calls this, after its one call or the proof that there was none.
-    pub(crate) fn spend(self, outcome: Outcome) -> Spent {
-        Spent { delivery: self.delivery, number: self.number, outcome }
+    pub(crate) fn spend(self, outcome: Outcome, http: Option<u16>) -> Spent {
+        Spent { delivery: self.delivery, number: self.number, outcome, http }
     }
 }
 
@@ -114,6 +114,8 @@ pub struct Spent {
     pub(super) delivery: DeliveryId,
     pub(super) number: u64,
     pub(super) outcome: Outcome,
+    /// The HTTP status of the answer, where one came: evidence, and never a reason for anything.
+    pub(super) http: Option<u16>,
 }
 
 impl Spent {

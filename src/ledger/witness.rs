@@ -53,6 +53,13 @@ pub(super) struct Claimed {
     pub(super) key: KeyHash,
 }
 
+/// What an older witness told, for one that takes its place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    pub(super) began: Option<u64>,
+    pub(super) claims: Vec<Claimed>,
+}
+
 /// The file, open at its end.
 #[derive(Debug)]
 pub(super) struct Witness {
@@ -68,6 +75,8 @@ pub(super) struct Testimony {
     pub(super) ledger: [u8; 16],
     /// Every claim, in order.
     pub(super) claims: Vec<Claimed>,
+    /// The epoch in which it was begun: it tells of every claim since.
+    pub(super) began: Option<u64>,
     /// The furthest that the ledger is known to have come.
     pub(super) stand: Stand,
     /// Records in the middle of the file that cannot be read.
@@ -80,9 +89,9 @@ pub(super) fn path_of(ledger: &Path) -> PathBuf {
 }
 
 impl Witness {
-    /// A new witness for a ledger, which tells what an older one told. The file appears whole under
-    /// its name or not at all.
-    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &[Claimed]) -> io::Result<Self> {
+    /// A new witness for a ledger, which tells what an older one told, and since when. The file appears
+    /// whole under its name or not at all.
+    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &Told) -> io::Result<Self> {
         let fresh = path.with_extension("witness.new");
         let mut file = OpenOptions::new()
             .read(true)
@@ -97,7 +106,9 @@ impl Witness {
         head[20..36].copy_from_slice(ledger);
         seal(&mut head);
         let mut bytes = head.to_vec();
-        bytes.extend(told.iter().flat_map(record_of));
+        let began = told.began.map(|epoch| Stand { epoch, lines: 0 });
+        bytes.extend(began.iter().flat_map(stood));
+        bytes.extend(told.claims.iter().flat_map(record_of));
         file.write_all(&bytes)?;
         file.sync_all()?;
         std::fs::rename(&fresh, path)?;
@@ -131,6 +142,7 @@ impl Witness {
             if is_sealed(record) {
                 let number = number_at(record, 0);
                 if record[KIND] == STOOD {
+                    testimony.began.get_or_insert(number);
                     testimony.stand.epoch = testimony.stand.epoch.max(number);
                     testimony.stand.lines = testimony.stand.lines.max(number_at(record, 8));
                 } else {
@@ -225,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
         assert!(Witness::open(&path).expect("no file is no error").is_none());
-        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
+        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
         witness.take(None, &[claim(1), claim(2)]).expect("taken");
         drop(witness);
 
@@ -247,7 +259,9 @@ mod tests {
     fn how_far_the_ledger_had_come_is_remembered() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        let mut witness = Witness::create(&path, &[9; 16], &[claim(1)]).expect("created");
+        let mut witness =
+            Witness::create(&path, &[9; 16], &Told { began: None, claims: vec![claim(1)] })
+                .expect("created");
         for (epoch, lines) in [(1, 10), (2, 12)] {
             witness.take(Some(Stand { epoch, lines }), &[]).expect("taken");
         }
@@ -261,7 +275,7 @@ mod tests {
     fn damage_in_the_middle_is_seen() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
+        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
         witness.take(None, &[claim(1), claim(2)]).expect("taken");
         let mut bytes = std::fs::read(&path).expect("read");
         bytes[RECORD + 20] ^= 1;

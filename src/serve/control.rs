@@ -124,6 +124,18 @@ pub async fn ask<Q: Serialize, R: for<'de> Deserialize<'de>>(
     path: &Path,
     question: &Q,
 ) -> io::Result<Option<R>> {
+    ask_for(path, question, ANSWER_TIMEOUT).await
+}
+
+/// Asks the daemon, with more patience than usual.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_for<Q: Serialize, R: for<'de> Deserialize<'de>>(
+    path: &Path,
+    question: &Q,
+    patience: Duration,
+) -> io::Result<Option<R>> {
     let mut stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(error)
@@ -141,7 +153,7 @@ pub async fn ask<Q: Serialize, R: for<'de> Deserialize<'de>>(
     stream.write_all(&line).await?;
     let mut answer = Vec::new();
     let mut limited = stream.take(ANSWER_MAX);
-    tokio::time::timeout(ANSWER_TIMEOUT, limited.read_to_end(&mut answer)).await??;
+    tokio::time::timeout(patience, limited.read_to_end(&mut answer)).await??;
     if answer.is_empty() {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without an answer"));
     }

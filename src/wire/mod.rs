@@ -82,7 +82,7 @@ impl Wire {
         let age = permit.granted().elapsed();
         if age > PERMIT_AGE_MAX {
             let reason = format!("its permit was {} s old and was not used", age.as_secs());
-            return permit.spend(Outcome::Unsent { reason });
+            return permit.spend(Outcome::Unsent { reason }, None);
         }
         fuse::guard(&self.fuse, permit.number(), permit.delivery());
         let request = permit.request();
@@ -95,12 +95,12 @@ impl Wire {
             timeout: to.timeout,
             max_body: ANSWER_BYTES_MAX,
         };
-        let outcome = match self.transport.send(outgoing).await {
-            Ok(response) => adapter.judge(&response),
-            Err(Trouble::Unsent(reason)) => Outcome::Unsent { reason },
-            Err(Trouble::Unknown(reason)) => Outcome::Unknown { reason },
+        let (outcome, http) = match self.transport.send(outgoing).await {
+            Ok(response) => (adapter.judge(&response), Some(response.status)),
+            Err(Trouble::Unsent(reason)) => (Outcome::Unsent { reason }, None),
+            Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),
         };
-        permit.spend(outcome)
+        permit.spend(outcome, http)
     }
 
     /// Makes a harmless call: a login, an upload, a question.

@@ -7,6 +7,7 @@ mod adapters;
 mod binary;
 mod cli;
 mod doubt;
+mod evidence;
 mod house;
 mod kills;
 mod ledger;

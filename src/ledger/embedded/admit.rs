@@ -21,16 +21,16 @@ const LEARNT_MAX: u32 = 64;
 /// One feed: its number, the poller's memory, and what waits for its second look.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct FeedRow {
-    number: u32,
+    pub(super) number: u32,
     /// Whether a document has ever been taken: before that, everything is baseline.
     #[serde(default)]
-    known: bool,
+    pub(super) known: bool,
     /// Entries whose settle window is open.
     #[serde(default)]
-    settling: Vec<u64>,
+    pub(super) settling: Vec<u64>,
     /// Entries that vanished in their settle window: they may come back.
     #[serde(default)]
-    vanished: Vec<u64>,
+    pub(super) vanished: Vec<u64>,
     pub(super) state: FeedState,
 }
 
@@ -275,6 +275,8 @@ impl Batch<'_, '_> {
                 Some(hold) => format!("{hold}; for {groups}"),
                 None => format!("for {groups}"),
             },
+            http: None,
+            id: None,
         })?;
         Ok(())
     }

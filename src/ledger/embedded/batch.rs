@@ -140,6 +140,15 @@ pub(super) struct Taken {
     pub(super) stand: Stand,
 }
 
+/// Who moved a delivery, and what there is to tell of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) who: &'a str,
+    pub(super) detail: &'a str,
+    /// The HTTP status of the platform's answer, where one came.
+    pub(super) http: Option<u16>,
+}
+
 /// One transaction's worth of work.
 pub(super) struct Batch<'txn, 'core> {
     pub(super) tables: Tables<'txn>,
@@ -242,11 +251,23 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         who: &str,
         detail: &str,
     ) -> Result<DeliveryRow, LedgerError> {
+        self.applied(id, row, entry, event, Told { who, detail, http: None })
+    }
+
+    /// Moves a delivery, and has the journal say what was answered.
+    pub(super) fn applied(
+        &mut self,
+        id: DeliveryId,
+        row: &DeliveryRow,
+        entry: &EntryRow,
+        event: Event,
+        told: Told<'_>,
+    ) -> Result<DeliveryRow, LedgerError> {
         let word = event.word();
         let status = row.status.after(event).map_err(|e| LedgerError::Refused(e.to_string()))?;
         let since = if status.kind() == row.status.kind() { row.since } else { self.now };
         let mut next = DeliveryRow { status, since, ..row.clone() };
-        self.note(id, &mut next, entry, word, who, detail)?;
+        self.note(id, &mut next, entry, word, told)?;
         self.tables.set_delivery(id, Some((row, entry.settles)), &next, entry.settles)?;
         Ok(next)
     }
@@ -258,8 +279,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         row: &mut DeliveryRow,
         entry: &EntryRow,
         event: &str,
-        who: &str,
-        detail: &str,
+        told: Told<'_>,
     ) -> Result<(), LedgerError> {
         let group = self.core.names.get(&id.group).cloned();
         let line = self.journal(&Line {
@@ -269,8 +289,13 @@ impl<'txn, 'core> Batch<'txn, 'core> {
             delivery: Some(id),
             event: event.to_owned(),
             status: Some(row.status.kind()),
-            who: who.to_owned(),
-            detail: detail.to_owned(),
+            who: told.who.to_owned(),
+            detail: told.detail.to_owned(),
+            http: told.http,
+            id: match &row.status {
+                Status::Published { receipt } => receipt.reference.id.clone(),
+                _ => None,
+            },
         })?;
         row.lines.push(line);
         Ok(())
@@ -312,6 +337,8 @@ impl<'txn, 'core> Batch<'txn, 'core> {
             status: None,
             who: who.to_owned(),
             detail: detail.to_owned(),
+            http: None,
+            id: None,
         })?;
         Ok(())
     }

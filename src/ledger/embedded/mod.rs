@@ -11,13 +11,19 @@
 //! - *a failed commit closes and reopens it* before anything is claimed: its outcome is unknown.
 
 mod admit;
+mod agree;
 mod batch;
 mod claim;
+mod compact;
+mod copy;
+mod frozen;
+mod import;
 mod lock;
 mod open;
 mod person;
 mod read;
 mod records;
+mod restored;
 mod settle;
 mod tables;
 #[cfg(test)]
@@ -42,6 +48,9 @@ use super::{
 use batch::Batch;
 use writer::{Job, Message};
 
+pub use compact::{Compacted, compact};
+pub use frozen::Frozen;
+pub use import::{Imported, import};
 pub use open::{Mend, Place};
 
 /// How many jobs may wait for the writer before a caller is told that it does not keep up.
@@ -165,8 +174,9 @@ impl Ledger for Embedded {
     }
 
     fn settle(&self, spent: &Spent) -> Reply<Settled> {
-        let (delivery, number, outcome) = (spent.delivery, spent.number, spent.outcome.clone());
-        self.call(move |batch| batch.settle(delivery, number, &outcome))
+        let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
+        let outcome = spent.outcome.clone();
+        self.call(move |batch| batch.settle(delivery, number, &outcome, http))
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
@@ -239,6 +249,18 @@ impl Ledger for Embedded {
         Box::pin(async move {
             sent?;
             answered.await.map_err(|_| LedgerError::Unusable("the walk fell over".to_owned()))?
+        })
+    }
+
+    fn snapshot(&self) -> Reply<PathBuf> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self
+            .jobs
+            .try_send(Message::Snapshot(answer))
+            .map_err(|_| LedgerError::Unusable("its writer has ended".to_owned()));
+        Box::pin(async move {
+            sent?;
+            answered.await.map_err(|_| LedgerError::Unusable("the copy fell over".to_owned()))?
         })
     }
 

@@ -18,16 +18,17 @@ use crate::model::{EntryId, Event, Status};
 use super::batch::{Batch, Core, Taken};
 use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
+use super::restored;
 use super::trust::{self, Found};
 
 /// redb's default is 1 GiB, four times what the service may use.
-const CACHE_BYTES: usize = 8 << 20;
+pub(super) const CACHE_BYTES: usize = 8 << 20;
 
-/// Why this ledger is not trusted, where it would not be seen again.
-const DISTRUST: &str = "distrust";
+/// Why this ledger is not trusted, whatever its witness says, until a person takes it up.
+pub(super) const DISTRUST: &str = "distrust";
 
 /// The layout of the tables that this release writes.
-const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 1;
 
 /// What a person has decided about a ledger that cannot be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +154,9 @@ pub(super) fn first(
         distrust: meta(&database, DISTRUST)?,
         host: host.as_deref(),
     };
+    let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
     let heard = trust::weigh(&witness_path, heard, &found, mend)?;
+    let begins_again = !told && heard.renewed.is_some();
     let mut core = Core {
         path: path.clone(),
         ledger,
@@ -190,7 +193,8 @@ pub(super) fn first(
             batch.tables.set_meta("identity", &Identity { host: host.clone(), ..identity })?;
         }
         batch.configure(Setup::default())?;
-        recover(batch, true)
+        recover(batch, true)?;
+        if begins_again { batch.begin_again() } else { Ok(()) }
     })?;
     if let Some(told) = heard.renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.
@@ -307,7 +311,7 @@ fn transacted(
     Ok(taken)
 }
 
-fn open_file(path: &Path) -> Result<Database, LedgerError> {
+pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     match builder.open(path) {

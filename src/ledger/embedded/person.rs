@@ -8,7 +8,7 @@ use crate::model::{
     DeliveryId, Event, Found, How, IdempotencyKey, Receipt, Status, WhenAbsent, WithdrawReason,
 };
 
-use super::batch::Batch;
+use super::batch::{Batch, Told};
 use super::records::{Agenda, DeliveryRow, EntryRow};
 use super::settle::without_request;
 
@@ -305,7 +305,7 @@ impl Batch<'_, '_> {
             lines: Vec::new(),
         };
         if !replay.dry_run {
-            self.note(id, &mut row, entry, "replay", who, why)?;
+            self.note(id, &mut row, entry, "replay", Told { who, detail: why, http: None })?;
             self.tables.set_delivery(id, None, &row, None)?;
         }
         Ok(row)

@@ -265,7 +265,7 @@ impl Batch<'_, '_> {
 }
 
 /// Every id that starts with these hexadecimal digits; `None` for fewer than four.
-fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+pub(super) fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
     const DIGITS_MIN: usize = 4;
     if prefix.len() < DIGITS_MIN || prefix.len() > 32 {
         return None;

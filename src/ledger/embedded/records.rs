@@ -24,6 +24,11 @@ pub(super) fn encode<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, Led
     Ok(row)
 }
 
+/// The row at `key` that holds this JSON.
+pub(super) fn row_of(key: &[u8], body: &[u8]) -> Vec<u8> {
+    [&[VERSION][..], &checksum(key, body).to_be_bytes(), body].concat()
+}
+
 /// Reads the row at `key`. A damaged row is an error and never an absent one.
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], row: &[u8]) -> Result<T, LedgerError> {
     let body = body(key, row)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ledger::{LedgerError, Settled};
 use crate::model::{DeferCause, DeliveryId, Event, How, Outcome, Receipt, Status, Time};
 
-use super::batch::Batch;
+use super::batch::{Batch, Told};
 use super::records::{DeliveryRow, LaneRow};
 
 /// A delivery that was provably not performed this often is given up, visibly. With rests that grow
@@ -31,6 +31,7 @@ impl Batch<'_, '_> {
         id: DeliveryId,
         number: u64,
         outcome: &Outcome,
+        http: Option<u16>,
     ) -> Result<Settled, LedgerError> {
         let row = self.delivery(id)?;
         let (attempt, maybe) = match &row.status {
@@ -55,7 +56,8 @@ impl Batch<'_, '_> {
         if matches!(event, Event::Published(_) | Event::Refused(_)) {
             before.request = None;
         }
-        let row = self.apply(id, &before, &entry, event, "daemon", &detail)?;
+        let told = Told { who: "daemon", detail: &detail, http };
+        let row = self.applied(id, &before, &entry, event, told)?;
         self.core.settled.push(number);
         let mut lane_stopped = None;
         if let Some(name) = lane_name {

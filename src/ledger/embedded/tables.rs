@@ -20,7 +20,7 @@ use super::records::{
     self, Agenda, DeliveryRow, EntryRow, GroupRow, LaneRow, agenda_key, delivery_at, delivery_key,
 };
 
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Bytes<'txn> = Table<'txn, &'static [u8], &'static [u8]>;
 
 /// Identity, running numbers, lanes, groups, counts, stop.
@@ -49,9 +49,9 @@ pub(super) const ALL: [Definition; 10] =
     [META, FEED, ENTRY, ALIAS, SEEN, DELIVERY, AGENDA, CLAIM, JOURNAL, GHOST];
 
 /// Keys of `ALIAS` that hold entry ids start with this.
-const ID: u8 = 0;
+pub(super) const ID: u8 = 0;
 /// Keys of `ALIAS` that hold fingerprints start with this.
-const FINGERPRINT: u8 = 1;
+pub(super) const FINGERPRINT: u8 = 1;
 
 pub(super) fn broken(error: impl Into<redb::Error>) -> LedgerError {
     let error: redb::Error = error.into();
@@ -441,7 +441,7 @@ fn write<T: Serialize>(table: &mut Bytes<'_>, key: &[u8], value: &T) -> Result<(
     Ok(())
 }
 
-fn alias_key(alias: &Fingerprint) -> [u8; 33] {
+pub(super) fn alias_key(alias: &Fingerprint) -> [u8; 33] {
     let mut key = [FINGERPRINT; 33];
     key[1..].copy_from_slice(alias.as_bytes());
     key

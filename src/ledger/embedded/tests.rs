@@ -121,9 +121,9 @@ async fn an_outcome_that_was_not_written_down_is_not_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut open = owing(folder.path());
     let number = granted(&mut open, FIRST);
-    lose(&mut open, move |batch| batch.settle(FIRST, number, &published()));
+    lose(&mut open, move |batch| batch.settle(FIRST, number, &published(), None));
     assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Claimed, "its permit is spent");
-    run(&mut open, move |batch| batch.settle(FIRST, number, &published())).expect("settled");
+    run(&mut open, move |batch| batch.settle(FIRST, number, &published(), None)).expect("settled");
     assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Published);
     assert!(open.core.live.is_empty(), "and nothing is kept of it");
 }
@@ -159,7 +159,7 @@ async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
             cause: DeferCause::SessionExpired,
             reason: "log in again".into(),
         };
-        run(&mut open, move |batch| batch.settle(FIRST, number, &outcome)).expect("settled");
+        run(&mut open, move |batch| batch.settle(FIRST, number, &outcome, None)).expect("settled");
     }
     drop(open);
     let path = folder.path().join("ledger.redb");
@@ -167,7 +167,7 @@ async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
     let mut open = self::open(folder.path(), None);
     run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
     let number = granted(&mut open, FIRST);
-    run(&mut open, move |batch| batch.settle(FIRST, number, &published())).expect("settled");
+    run(&mut open, move |batch| batch.settle(FIRST, number, &published(), None)).expect("settled");
     drop(open);
     std::fs::write(&path, backup).expect("restored");
     let mut open = self::open(folder.path(), Some(Mend::AdoptRestored));
@@ -183,7 +183,7 @@ async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
     let mut open = owing(folder.path());
     let number = granted(&mut open, FIRST);
     let lost = Outcome::Unknown { reason: "no answer in time".into() };
-    run(&mut open, move |batch| batch.settle(FIRST, number, &lost)).expect("settled");
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost, None)).expect("settled");
     let mut repeats = 0;
     let why = loop {
         let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::DerivedId));
@@ -193,7 +193,8 @@ async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
                 assert!(repeats < 100, "the fuse would end the process");
                 let (number, refused) =
                     (permit.number(), Outcome::Refused { reason: "banned".into() });
-                let settled = run(&mut open, move |batch| batch.settle(FIRST, number, &refused));
+                let settled =
+                    run(&mut open, move |batch| batch.settle(FIRST, number, &refused, None));
                 settled.expect("settled");
             }
             Claim::NotNow { wait: None, why } => break why,

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use data_encoding::HEXLOWER;
 
-use crate::ledger::witness::{Claimed, Stand, Testimony, Witness};
+use crate::ledger::witness::{Claimed, Stand, Testimony, Told, Witness};
 use crate::ledger::{LedgerError, Trust};
 
 use super::open::{Mend, unusable};
@@ -33,7 +33,7 @@ pub(super) struct Heard {
     /// Claims that the ledger has forgotten.
     pub(super) ghosts: Vec<Claimed>,
     /// What a new witness must tell, where a person has mended what was wrong with this one.
-    pub(super) renewed: Option<Vec<Claimed>>,
+    pub(super) renewed: Option<Told>,
     /// What must be remembered against this ledger, since it would be forgotten otherwise.
     pub(super) older: Option<String>,
 }
@@ -51,7 +51,7 @@ pub(super) fn weigh(
     let (witness, said) = match heard {
         Some((witness, said)) => (Some(witness), Some(said)),
         None if was_used => (None, None),
-        None => (Some(begin(path, ledger, &[])?), None),
+        None => (Some(begin(path, ledger, &Told::default())?), None),
     };
     let mut ghosts = Vec::new();
     let mut older = None;
@@ -94,7 +94,11 @@ pub(super) fn weigh(
     };
     if mend.is_some() {
         // All of it is told on: the same old copy may be put back once more.
-        let renewed = Some(said.map(|said| said.claims).unwrap_or_default());
+        let told = said.map(|said| Told {
+            began: said.began.filter(|_| said.ledger == *ledger && said.damaged == 0),
+            claims: said.claims,
+        });
+        let renewed = Some(told.unwrap_or_default());
         return Ok(Heard { witness, trust: Trust::Sends, ghosts, renewed, older: None });
     }
     let trust = Trust::Observes { why, mend: ADOPT.to_owned() };
@@ -113,11 +117,7 @@ fn elsewhere(found: &Found<'_>) -> Option<String> {
 }
 
 /// A new witness.
-pub(super) fn begin(
-    path: &Path,
-    ledger: &[u8; 16],
-    told: &[Claimed],
-) -> Result<Witness, LedgerError> {
+pub(super) fn begin(path: &Path, ledger: &[u8; 16], told: &Told) -> Result<Witness, LedgerError> {
     Witness::create(path, ledger, told)
         .map_err(|e| unusable(&format!("its witness {}", path.display()), &e))
 }

@@ -1,11 +1,12 @@
-//! The walk that proves the ledger: every row against its checksum, every line against the chain.
+//! The walk that proves the ledger: every row against its checksum, every line against the chain, and
+//! every delivery against what its lines, the agenda and the counts say of it.
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
+use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 
 use crate::ledger::LedgerError;
 use crate::ledger::journal::{Head, Proof};
 
-use super::batch::Core;
+use super::agree::Agreement;
 use super::records::{self, Numbers};
 use super::tables::{self, broken};
 
@@ -15,11 +16,10 @@ const FAULTS_MAX: usize = 20;
 const PROGRESS_EVERY: u64 = 10_000;
 
 pub(super) fn walk(
-    database: &Database,
-    core: &Core,
+    txn: &ReadTransaction,
+    ledger: &[u8; 16],
     progress: &dyn Fn(u64, u64),
 ) -> Result<Proof, LedgerError> {
-    let txn = database.begin_read().map_err(broken)?;
     let mut total = 0;
     for definition in tables::ALL {
         total += txn.open_table(definition).map_err(broken)?.len().map_err(broken)?;
@@ -30,7 +30,8 @@ pub(super) fn walk(
             proof.faults.push(what);
         }
     };
-    let mut head = Head::start(&core.ledger);
+    let mut agreement = Agreement::begin(txn)?;
+    let mut head = Head::start(ledger);
     for definition in tables::ALL {
         let name = redb::TableHandle::name(&definition);
         let table = txn.open_table(definition).map_err(broken)?;
@@ -58,18 +59,25 @@ pub(super) fn walk(
                 }
             } else if let Err(error) = records::body(key.value(), row.value()) {
                 fault(&mut proof, format!("table {name}: {error}"));
+            } else if name == "delivery" {
+                for what in agreement.delivery(key.value(), row.value())? {
+                    fault(&mut proof, what);
+                }
             }
         }
     }
     let meta = txn.open_table(tables::META).map_err(broken)?;
-    if let Some(row) = meta.get(b"numbers".as_slice()).map_err(broken)? {
-        let numbers: Numbers = records::decode(b"numbers", row.value())?;
-        if (numbers.lines, numbers.hash) != (head.lines, head.hash) && numbers.lines > 0 {
-            fault(
-                &mut proof,
-                format!("the chain ends at line {} and not where it should", head.lines),
-            );
-        }
+    let numbers: Numbers = match meta.get(b"numbers".as_slice()).map_err(broken)? {
+        // One that is damaged was told of above.
+        Some(row) => records::decode(b"numbers", row.value()).unwrap_or_default(),
+        None => Numbers::default(),
+    };
+    let end = if numbers.lines == 0 { Head::start(ledger).hash } else { numbers.hash };
+    if (numbers.lines, end) != (head.lines, head.hash) {
+        fault(&mut proof, format!("the chain ends at line {} and not where it should", head.lines));
+    }
+    for what in agreement.end()? {
+        fault(&mut proof, what);
     }
     progress(total, total);
     Ok(proof)

@@ -5,16 +5,19 @@
 //! is opened afresh before anything else is granted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
+use redb::ReadableDatabase as _;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
+use super::copy::Copying;
 use super::open::{self, Mend, Opened, Place};
+use super::tables::broken;
 use super::verify;
 
 /// How many jobs share one commit at the most.
@@ -28,6 +31,7 @@ pub(super) type Job = Box<dyn FnOnce(Result<&mut Batch<'_, '_>, &LedgerError>) -
 pub(super) enum Message {
     Job(Job),
     Verify(Box<dyn Fn(u64, u64) + Send>, oneshot::Sender<Result<journal::Proof, LedgerError>>),
+    Snapshot(oneshot::Sender<Result<PathBuf, LedgerError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -47,6 +51,7 @@ pub(super) fn run(
     if opened.send(Ok(())).is_err() {
         return;
     }
+    let mut copying = Copying::default();
     while let Ok(message) = queue.recv() {
         let mut jobs = Vec::new();
         let mut after = None;
@@ -64,18 +69,27 @@ pub(super) fn run(
         if !jobs.is_empty() {
             batch(&mut open, jobs);
         }
+        if open.database.is_none() {
+            copying.give_up();
+        }
         match after {
             Some(Message::Verify(progress, answer)) => {
                 let proof = match &open.database {
                     Some(database) => catch_unwind(AssertUnwindSafe(|| {
-                        verify::walk(database, &open.core, progress.as_ref())
+                        let txn = database.begin_read().map_err(broken)?;
+                        verify::walk(&txn, &open.core.ledger, progress.as_ref())
                     }))
                     .unwrap_or_else(|_| Err(fell_over(&place.path))),
                     None => Err(LedgerError::Unusable("it is not open".to_owned())),
                 };
                 drop(answer.send(proof));
             }
+            Some(Message::Snapshot(answer)) => match &open.database {
+                Some(database) => copying.begin(database, &place.path, answer),
+                None => drop(answer.send(Err(LedgerError::Unusable("it is not open".to_owned())))),
+            },
             Some(Message::Close(answer)) => {
+                copying.end();
                 if let Err(error) = open.core.leave() {
                     tracing::warn!(%error, "how far the ledger has come is not witnessed");
                 }

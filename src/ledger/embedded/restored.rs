@@ -1,0 +1,63 @@
+//! Taking up a ledger that is not the newest, where nothing tells what was sent after it: all of that
+//! may have been sent, so nothing of it is sent again by itself.
+
+use crate::ledger::LedgerError;
+use crate::ledger::witness::Testimony;
+use crate::model::{Event, Status, Time};
+
+use super::admit::FeedRow;
+use super::batch::Batch;
+use super::records::{Agenda, DeliveryRow, Numbers};
+
+/// Whether a witness tells of every claim that this ledger may have forgotten.
+pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &Numbers) -> bool {
+    let Some(said) = said.filter(|said| said.ledger == *ledger && said.damaged == 0) else {
+        return false;
+    };
+    // One that was begun anew after a loss begins later.
+    said.began.is_some_and(|epoch| epoch <= numbers.epoch)
+        || said.claims.iter().map(|c| c.number).min().is_some_and(|n| n <= numbers.claim + 1)
+}
+
+impl Batch<'_, '_> {
+    /// What the feeds show at their next poll is remembered and not sent, and what was owed is in
+    /// doubt.
+    pub(super) fn begin_again(&mut self) -> Result<(), LedgerError> {
+        for (name, row) in self.tables.feeds::<FeedRow>()? {
+            for number in &row.settling {
+                self.set_settles(*number, None)?;
+            }
+            // Without its validators the next poll brings a whole document.
+            self.tables.set_feed(&name, &FeedRow { number: row.number, ..FeedRow::default() })?;
+        }
+        let groups: Vec<u32> = self.core.names.keys().copied().collect();
+        let mut owed = 0;
+        for group in groups {
+            for list in [Agenda::Due, Agenda::Settling, Agenda::Doubt] {
+                for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
+                    let row = self.delivery(id)?;
+                    let entry = self.tables.entry(id.entry)?;
+                    let before = row.clone();
+                    let row = DeliveryRow { first_sent: Some(Time::EPOCH), haunted: true, ..row };
+                    if !matches!(row.status, Status::Due { .. }) {
+                        let settles = entry.settles;
+                        self.tables.set_delivery(id, Some((&before, settles)), &row, settles)?;
+                        continue;
+                    }
+                    let claim = Event::Claim { permit: 0 };
+                    let row = self.apply(id, &row, &entry, claim, "ledger", "not granted")?;
+                    let evidence = "it was owed in an older copy of the ledger, and may have been \
+                                    sent since"
+                        .to_owned();
+                    let event = Event::Doubt { evidence, next_look: self.now };
+                    self.apply(id, &row, &entry, event, "ledger", "")?;
+                    owed += 1;
+                }
+            }
+        }
+        let detail = format!(
+            "nothing tells what was sent after this copy: feeds begin anew, {owed} owed are in doubt"
+        );
+        self.house("begin-again", "ledger", &detail)
+    }
+}
