@@ -118,7 +118,7 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Resolve { delivery, published, url, reason } => {
             let view = doubtful(ledger, &delivery).await?;
             let verdict = if published {
-                Verdict::PersonPublished(Reference { id: None, url })
+                Verdict::PersonPublished(Reference { url, ..Reference::default() })
             } else {
                 Verdict::PersonAbsent
             };
