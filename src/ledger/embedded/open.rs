@@ -27,6 +27,10 @@ pub(super) const CACHE_BYTES: usize = 8 << 20;
 /// Why this ledger is not trusted, whatever its witness says, until a person takes it up.
 pub(super) const DISTRUST: &str = "distrust";
 
+/// The way out where the file itself is damaged.
+pub(super) const MEND_DAMAGED: &str = "put a backup in its place, then: oncecast ledger \
+    adopt-restored; or, without one, move it away and leave its witness, then: oncecast ledger init";
+
 /// The layout of the tables that this release writes.
 pub(super) const LAYOUT: u32 = 1;
 
@@ -226,7 +230,7 @@ fn prove(database: &mut Database, path: &Path) -> Result<(), LedgerError> {
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> LedgerError {
     LedgerError::Untrusted {
         why: format!("{} is damaged: {error}", path.display()),
-        mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+        mend: MEND_DAMAGED.to_owned(),
     }
 }
 
@@ -386,7 +390,7 @@ fn identity(database: &Database) -> Result<Identity, LedgerError> {
         }),
         None => Err(LedgerError::Untrusted {
             why: "it is a database without a ledger in it".to_owned(),
-            mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+            mend: MEND_DAMAGED.to_owned(),
         }),
     }
 }

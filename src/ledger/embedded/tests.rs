@@ -128,6 +128,19 @@ async fn an_outcome_that_was_not_written_down_is_not_forgotten() {
     assert!(open.core.live.is_empty(), "and nothing is kept of it");
 }
 
+/// A disk that fails at the wrong moment forgets the claim; what was sent on its strength goes out again.
+#[tokio::test]
+async fn a_claim_that_was_not_written_down_is_not_granted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let (claims, told) = job(|batch| batch.claim(FIRST, Request::get("/")));
+    let (panics, _) = job::<()>(|_| panic!("the disk is gone"));
+    writer::batch(&mut open, vec![claims, panics]);
+    let told = told.recv().expect("answered");
+    assert!(matches!(told, Err(LedgerError::Uncertain(_))), "{told:?}");
+    assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Due);
+}
+
 /// A reload whose commit fails, and then another config: groups must not take each other's posts.
 #[tokio::test]
 async fn a_config_that_was_not_taken_leaves_no_group_behind() {

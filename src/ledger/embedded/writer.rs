@@ -106,7 +106,7 @@ pub(super) fn run(
 fn fell_over(path: &Path) -> LedgerError {
     LedgerError::Untrusted {
         why: format!("{} is damaged so badly that reading it fails", path.display()),
-        mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+        mend: open::MEND_DAMAGED.to_owned(),
     }
 }
 
