@@ -54,6 +54,7 @@ pub async fn ledger(
     let Doors { listener, control } = Doors::open(config).await?;
     let shared = Shared::offline(config, Arc::clone(clock), Arc::<Closed>::clone(&closed));
     let shared = Arc::new(shared);
+    shared.set_ready(true);
     let http = tokio::spawn(serve::run(listener, Arc::clone(&shared), stop.clone()));
     let desk = Arc::new(Desk { closed: Arc::clone(&closed), shared });
     let talks = tokio::spawn(control.serve(desk, stop.clone()));

@@ -273,6 +273,7 @@ async fn status_page(State(shared): State<Arc<Shared>>) -> Response {
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     let overview = shared.ledger.overview().await;
     let ready = shared.ready.load(Ordering::SeqCst) && !shared.stopping.load(Ordering::SeqCst);
+    let ready = ready && overview.is_ok();
     let guarantees = shared.facts().guarantees();
     match metrics::text(&overview, &shared.pulse.stalled(), ready, &guarantees) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT)], text).into_response(),
