@@ -59,6 +59,7 @@ impl House {
             name: (*name).to_owned(),
             lane: (*name).to_owned(),
             feeds: vec![FEED.to_owned()],
+            when_absent: oncecast::model::WhenAbsent::Wait,
         };
         let setup = Setup {
             policy,
@@ -121,5 +122,6 @@ pub(crate) fn group(name: &str) -> Group {
         room: None,
         visibility: None,
         language: None,
+        when_absent: oncecast::model::WhenAbsent::Wait,
     }
 }

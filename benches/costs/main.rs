@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
 
 mod blog;
+mod books;
 mod house;
 mod lanes;
+mod open;
 mod poll;
 mod process;
 mod publish;
@@ -15,11 +17,13 @@ mod rounds;
 /// A bench by the name under which it can be asked for.
 type Bench = (&'static str, fn());
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 6] = [
     ("poll", poll::bench),
     ("publish", publish::bench),
+    ("books", books::bench),
     ("lanes", lanes::bench),
     ("process", process::bench),
+    ("open", open::bench),
 ];
 
 fn main() {

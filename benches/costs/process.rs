@@ -67,8 +67,65 @@ fn binary() -> &'static Path {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a process at rest is measured on the real clock")]
-fn rest(time: Duration) {
+pub(crate) fn rest(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// A ledger as a kill leaves it, and a port for a daemon on it.
+pub(crate) struct Kept {
+    folder: tempfile::TempDir,
+    listen: String,
+}
+
+/// A daemon on such a ledger.
+pub(crate) struct Woken {
+    child: Child,
+    kept: Kept,
+}
+
+impl Kept {
+    /// Copies what stands in the folder of an open ledger.
+    pub(crate) fn of(open: &Path) -> Self {
+        let folder = house::folder();
+        for name in ["ledger.redb", "ledger.witness"] {
+            std::fs::copy(open.join(name), folder.path().join(name)).expect("copied");
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let listen = port.local_addr().expect("an address").to_string();
+        Self { folder, listen }
+    }
+
+    pub(crate) fn start(self) -> Woken {
+        let dir = self.folder.path();
+        let config = format!(
+            "[ledger]\npath = {:?}\n[serve]\nlisten = {:?}\ncontrol = {:?}\n\
+             [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\n\
+             [[integration]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n\
+             [[group]]\nname = \"a\"\nintegration = \"a\"\n",
+            dir.join("ledger.redb"),
+            self.listen,
+            dir.join("control.sock"),
+        );
+        std::fs::write(dir.join("oncecast.toml"), config).expect("a config");
+        let mut command = Command::new(binary());
+        command.arg("--config").arg(dir.join("oncecast.toml")).arg("run");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.env_remove("NOTIFY_SOCKET").spawn().expect("the daemon starts");
+        Woken { child, kept: self }
+    }
+}
+
+impl Woken {
+    pub(crate) fn listen(&self) -> String {
+        self.kept.listen.clone()
+    }
+}
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }
 
 /// A daemon, its blog and its receiver.

@@ -42,7 +42,7 @@ pub(crate) fn bench() {
     let parts = house.parts();
     let wire = parts.wire.as_ref();
     let endpoint = Endpoint { base: url.clone(), timeout: integration(LANE, &url).timeout };
-    let bare = Bare::open(&house);
+    let bare = Bare::open(&house, ROUNDS);
     let mut least = Turns::of("bare: POST, 2 commits, fdatasync");
     let mut again = Turns::of("bare, in the rounds of the next");
     let mut post = Turns::of("  of which the POST");
@@ -154,14 +154,14 @@ async fn carry(
 }
 
 /// What a delivery cannot do without.
-struct Bare {
+pub(crate) struct Bare {
     database: Database,
     record: File,
     client: Http,
 }
 
 impl Bare {
-    fn open(house: &House) -> Self {
+    pub(crate) fn open(house: &House, rounds: u32) -> Self {
         let folder = house.folder.path();
         let database = redb::Builder::new()
             .set_cache_size(CACHE_BYTES)
@@ -169,7 +169,7 @@ impl Bare {
             .expect("a database");
         let record = File::create(folder.join("bare.witness")).expect("a file");
         let bare = Self { database, record, client: Http::new().expect("a client") };
-        (0..u64::from(ROUNDS)).for_each(|key| bare.upsert(key));
+        (0..u64::from(rounds)).for_each(|key| bare.upsert(key));
         bare
     }
 
@@ -187,7 +187,7 @@ impl Bare {
         assert_eq!(answer.status, 204);
     }
 
-    fn commit(&self, key: u64) {
+    pub(crate) fn commit(&self, key: u64) {
         self.upsert(key);
         self.upsert(key);
     }
@@ -201,7 +201,7 @@ impl Bare {
         txn.commit().expect("committed");
     }
 
-    fn sync(&self) {
+    pub(crate) fn sync(&self) {
         (&self.record).write_all(&RECORD).and_then(|()| self.record.sync_data()).expect("on disk");
     }
 }

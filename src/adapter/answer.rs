@@ -96,6 +96,11 @@ pub(super) fn cutoff(first_sent: Time, now: Time, response: &Response) -> Time {
     first_sent.minus(now.since(server)).minus(CLOCK_MARGIN)
 }
 
+/// Whether the server itself says that something was made well before its answer.
+pub(super) fn is_earlier(made: Timestamp, response: &Response) -> bool {
+    date(response).is_some_and(|now| seconds_between(made, now) > EARLIER)
+}
+
 /// The answer's `Date`.
 fn date(response: &Response) -> Option<Timestamp> {
     http_date(response.header("date")?)
@@ -111,6 +116,9 @@ fn moment(text: &str) -> Option<Timestamp> {
         Err(_) => text.parse().ok(),
     }
 }
+
+/// The slowest server makes a status and answers within this.
+const EARLIER: Duration = Duration::from_secs(5 * 60);
 
 fn seconds_between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(later.as_second() - earlier.as_second()).unwrap_or(0))

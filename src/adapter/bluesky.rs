@@ -113,7 +113,8 @@ impl Adapter for Bluesky {
             }
             (400, "InvalidSwap") => Outcome::Refused {
                 reason: format!(
-                    "another record stands where this post belongs; look at the account ({})",
+                    "a record that this ledger did not make stands where this post belongs: look at the \
+                     account, and whether another oncecast posts to it ({})",
                     answer::words(response)
                 ),
             },
@@ -165,7 +166,7 @@ fn reference(answer: &Value) -> Reference {
         let rkey = record.strip_prefix(COLLECTION)?.strip_prefix('/')?;
         Some(format!("https://bsky.app/profile/{did}/post/{rkey}"))
     });
-    Reference { id, url }
+    Reference { id, url, already: false }
 }
 
 fn bearer(token: &SecretString) -> SecretHeader {

@@ -144,7 +144,13 @@ impl Adapter for Mastodon {
 
     fn judge(&self, response: &Response) -> Outcome {
         match response.status {
-            200..=299 => answer::success(response, reference(&response.json())),
+            200..=299 => {
+                let status = response.json();
+                // A key that was used before is answered with the status that it made.
+                let made = status["created_at"].as_str().and_then(|at| at.parse().ok());
+                let already = made.is_some_and(|made| answer::is_earlier(made, response));
+                answer::success(response, Reference { already, ..reference(&status) })
+            }
             // "The access token is invalid"; 403: scopes, or the account is suspended or moved.
             // <https://docs.joinmastodon.org/methods/statuses/#create>
             401 | 403 => answer::deferred(DeferCause::Credentials, response),
@@ -206,5 +212,6 @@ fn reference(status: &Value) -> Reference {
     Reference {
         id: answer::string(status, "id"),
         url: answer::string(status, "url").or_else(|| answer::string(status, "uri")),
+        already: false,
     }
 }

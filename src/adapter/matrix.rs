@@ -142,7 +142,7 @@ impl Adapter for Matrix {
         match response.status {
             200..=299 => {
                 let id = answer::string(&response.json(), "event_id");
-                answer::success(response, Reference { id, url: None })
+                answer::success(response, Reference { id, ..Reference::default() })
             }
             // M_UNKNOWN_TOKEN or M_MISSING_TOKEN: a login can be renewed, a given token cannot.
             401 => {
@@ -210,7 +210,7 @@ fn bearer(token: &SecretString) -> SecretHeader {
 fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
     let url = id.as_deref().map(|id| format!("https://matrix.to/#/{room}/{}", answer::segment(id)));
-    Reference { id, url }
+    Reference { id, url, already: false }
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use serde_json::json;
 use crate::adapter::{PREFLIGHTS_MAX, Prepare, registry};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Group, Integration};
+use crate::daemon::place_of;
 use crate::flow::Sessions;
+use crate::ledger::embedded::Embedded;
 use crate::serve::Shared;
 use crate::wire::{Endpoint, Wire};
 
@@ -84,11 +86,13 @@ async fn ledger(config: &Config) -> Finding {
         Err(error) => return found(Some(error.to_string())),
         _ => {}
     }
-    if !config.ledger.path.exists() {
-        return Finding {
-            what: format!("ledger {path} will be made at the first start"),
-            fault: None,
-        };
+    match Embedded::is_missing(&place_of(config)) {
+        Ok(false) => {}
+        Ok(true) => {
+            let what = format!("ledger {path} will be made at the first start");
+            return Finding { what, fault: None };
+        }
+        Err(error) => return found(Some(error.to_string())),
     }
     match client::open(config).await {
         Ok(ledger) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::daemon::setup_of;
+use crate::daemon::{place_of, setup_of};
 use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
 use crate::serve::control;
@@ -42,7 +42,7 @@ pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<An
 
 /// Opens the ledger for one command, while no daemon has it.
 pub(super) async fn open(config: &Config) -> Result<Arc<dyn Ledger>, Failure> {
-    let ledger = Embedded::open(&config.ledger.path, Arc::new(SystemClock)).await?;
+    let ledger = Embedded::open(place_of(config), Arc::new(SystemClock)).await?;
     ledger.configure(setup_of(config)).await?;
     Ok(ledger)
 }

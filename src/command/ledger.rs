@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::daemon::place_of;
 use crate::ledger::embedded::{self, Embedded, Frozen, Mend};
 use crate::ledger::journal::Proof;
 use crate::ledger::{Ledger as _, Overview, Trust};
@@ -60,14 +61,14 @@ pub(super) async fn adopt(config: &Config) -> Outcome {
 }
 
 async fn mend(config: &Config, mend: Mend) -> Result<(), Failure> {
-    let ledger = Embedded::open_and(&config.ledger.path, Arc::new(SystemClock), Some(mend)).await?;
+    let ledger = Embedded::open_and(place_of(config), Arc::new(SystemClock), Some(mend)).await?;
     ledger.close().await?;
     Ok(())
 }
 
 pub(super) async fn verify(config: &Config, json: bool) -> Outcome {
     there(config)?;
-    let ledger = Embedded::open(&config.ledger.path, Arc::new(SystemClock)).await?;
+    let ledger = Embedded::open(place_of(config), Arc::new(SystemClock)).await?;
     let proof = ledger.verify(Box::new(progress("verified"))).await;
     let overview = ledger.overview().await;
     ledger.close().await?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::daemon::{House, Running};
+use crate::daemon::{self, House, Running};
 use crate::post::template::check_template;
 
 use super::{Failure, Outcome, exit, whole};
@@ -39,7 +39,13 @@ pub(super) async fn run(path: &Path) -> Outcome {
     }
     let again = path.to_owned();
     let reload = Box::new(move || load(&again));
-    let house = House::open(config, Arc::new(SystemClock), reload).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (tell, mut told) = House::channel();
+    let signals = tokio::spawn(obey(tell.clone()));
+    let Some(ledger) = daemon::ledger(&config, &clock, &mut told).await? else {
+        return Ok(exit::OK);
+    };
+    let house = House::open(config, clock, ledger, reload).await?;
     if let Ok(started) = house.started() {
         tracing::info!(
             config = %path.display(),
@@ -49,8 +55,6 @@ pub(super) async fn run(path: &Path) -> Outcome {
             env!("CARGO_PKG_VERSION")
         );
     }
-    let (tell, told) = House::channel();
-    let signals = tokio::spawn(obey(tell.clone()));
     let ended = house.run(tell, told).await;
     signals.abort();
     ended.map(|()| exit::OK)

@@ -1,5 +1,8 @@
 //! The commands that ask the house for something and show its answer.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use crate::cli::{Command, Lanes, Release, Resolve};
 use crate::config::Config;
 use crate::model::Status;
@@ -38,10 +41,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         }
         Command::StopAll { reason } => {
             // The file works even when the daemon hangs, so it comes first.
-            if let Err(error) = std::fs::write(&stop_file, "oncecast stop-all\n") {
-                print::note(&format!("note: {} cannot be made: {error}\n", stop_file.display()));
-            }
-            (Verb::StopAll { reason }, false)
+            return stop_all(config, &stop_file, reason).await;
         }
         Command::Resolve(Resolve { delivery, published, reason, .. }) => {
             let url = published.clone().flatten();
@@ -50,7 +50,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         other => return Err(Failure::new(exit::FAILED, format!("{other:?} is no question"))),
     };
     let is_reload = verb == Verb::Reload;
-    let answer = if is_reload {
+    let mut answer = if is_reload {
         client::ask_daemon(config, &verb).await?.ok_or_else(|| {
             let path = config.serve.control.display();
             Failure::new(exit::UNAVAILABLE, format!("no daemon answers at {path}"))
@@ -58,12 +58,39 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
     } else {
         client::ask(config, verb).await?
     };
+    if let Answer::Why { guarantees, .. } = &mut answer {
+        *guarantees = crate::serve::guarantees(config);
+    }
     if json {
         print::json(&answer);
     } else {
         show(&answer);
     }
     Ok(exit::OK)
+}
+
+/// Stops everything by the file, which works even when the daemon hangs, and then by the word, which
+/// stands in the journal. Where the word finds nobody, the file has stopped it all the same.
+async fn stop_all(config: &Config, file: &Path, reason: Option<String>) -> Outcome {
+    let made = std::fs::write(file, "oncecast stop-all\n");
+    if let Err(error) = &made {
+        print::note(&format!("note: {} cannot be made: {error}\n", file.display()));
+    }
+    match client::ask(config, Verb::StopAll { reason }).await {
+        Ok(answer) => {
+            show(&answer);
+            Ok(exit::OK)
+        }
+        Err(error) if made.is_ok() => Err(Failure::new(
+            error.code,
+            format!(
+                "{error}. The file {} is there, so nothing is sent by any daemon that starts \
+                 there; to go on: oncecast resume --all",
+                file.display()
+            ),
+        )),
+        Err(error) => Err(error),
+    }
 }
 
 /// An answer in words.
@@ -89,11 +116,15 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
-        Answer::Why { entry, history } => why(entry, history),
+        Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
     }
 }
 
-fn why(entry: &crate::ledger::EntryView, history: &[crate::ledger::journal::Line]) {
+fn why(
+    entry: &crate::ledger::EntryView,
+    history: &[crate::ledger::journal::Line],
+    guarantees: &BTreeMap<String, String>,
+) {
     let e = &entry.entry;
     let title = if e.title.is_empty() { "(without a title)" } else { &e.title };
     print::out(&format!("{title}\n  id     {}\n", entry.id));
@@ -111,6 +142,9 @@ fn why(entry: &crate::ledger::EntryView, history: &[crate::ledger::journal::Line
     }
     for view in &entry.deliveries {
         print::out(&format!("  {}", print::delivery(view)));
+        if let Some(promise) = guarantees.get(&view.group) {
+            print::out(&format!("    {}: {promise}\n", view.group));
+        }
     }
     print::out("journal\n");
     for line in history {

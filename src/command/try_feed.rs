@@ -26,9 +26,13 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
     let place = source_of(source)?;
     let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
     let now = SystemClock.now();
-    let fetched = fetch::fetch(wire.as_ref(), &place, &FeedState::default(), now)
-        .await
-        .map_err(|e| Failure::new(exit::NO_INPUT, format!("failed to read {source}: {e}")))?;
+    let fetched =
+        fetch::fetch(wire.as_ref(), &place, &FeedState::default(), now).await.map_err(|e| {
+            // A file that cannot be read names itself.
+            let named = matches!(place, FeedSource::File(_));
+            let what = if named { String::new() } else { format!("{source}: ") };
+            Failure::new(exit::NO_INPUT, format!("failed to read {what}{e}"))
+        })?;
     let document = read(fetched)
         .await
         .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;

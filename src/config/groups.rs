@@ -8,6 +8,7 @@ use super::rows::{Row, no_such, rows};
 use super::rules::{Rule, mismatch, string};
 use super::table::Table;
 use super::{Feed, Group, Integration};
+use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
 const OF_KIND: [(&str, &str); 2] = [("room", "matrix"), ("visibility", "mastodon")];
@@ -36,6 +37,7 @@ pub(super) fn read<'t>(
         let room = room(table, kind, out);
         let visibility = visibility(table, out);
         let language = language(table, out);
+        let when_absent = when_absent(table, kind, out);
         for (key, owner) in OF_KIND {
             if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner) {
                 let what = format!(
@@ -46,7 +48,7 @@ pub(super) fn read<'t>(
             }
         }
         let (name, integration) = (name.to_owned(), integration?);
-        Some(Group { name, integration, feeds, template, room, visibility, language })
+        Some(Group { name, integration, feeds, template, room, visibility, language, when_absent })
     });
     unused(&groups, feeds, integrations, out);
     groups
@@ -124,6 +126,19 @@ fn visibility(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
         return None;
     }
     table.read(&key, out).map(str::to_owned)
+}
+
+/// What becomes of a post in doubt that the platform does not have; it must be one that can be asked.
+fn when_absent(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> WhenAbsent {
+    let key = g::WHEN_ABSENT;
+    if table.read(&key, out) != Some("send") {
+        return WhenAbsent::Wait;
+    }
+    if kind == Some("webhook") {
+        let what = "a webhook cannot be asked what it has, so nothing is ever known to be absent";
+        table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
+    }
+    WhenAbsent::Send
 }
 
 fn language(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {

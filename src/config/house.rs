@@ -1,7 +1,7 @@
 //! `[ledger]`, `[serve]` and `[guard]`: where the truth is, who may look, and the walls.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address::tidy;
@@ -15,6 +15,8 @@ use super::{Guard, Ledger, Serve};
 
 /// Health and status, unless another address is given.
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
+/// The host is known by its machine id.
+pub(crate) const MACHINE_ID: &str = "machine-id";
 /// Ten minutes: an author who has just published corrects the title in the first of them.
 const SETTLE: Duration = Duration::from_secs(10 * 60);
 /// Nobody writes more posts than this between two polls, and every relaunch of a blog does.
@@ -26,17 +28,26 @@ const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// `[ledger]`
 pub(super) fn ledger(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) -> Ledger {
-    let table = root.single("ledger", out);
-    let path = table.and_then(|table| {
-        table.only(l::ALL, out);
-        table.read(&l::PATH, out)
-    });
-    Ledger {
-        path: match path {
-            Some(path) => tidy(&vault.base.join(path)),
-            None => of_systemd(vault, "STATE_DIRECTORY", "/var/lib/oncecast").join("ledger.redb"),
-        },
+    let path = of_systemd(vault, "STATE_DIRECTORY", "/var/lib/oncecast").join("ledger.redb");
+    let beside = |path: &Path| path.with_extension("witness");
+    let (witness, host) = (beside(&path), MACHINE_ID.to_owned());
+    let mut ledger = Ledger { path, witness, expect: false, host };
+    let Some(table) = root.single("ledger", out) else { return ledger };
+    table.only(l::ALL, out);
+    if let Some(path) = table.read(&l::PATH, out) {
+        ledger.path = tidy(&vault.base.join(path));
+        ledger.witness = beside(&ledger.path);
     }
+    if let Some(witness) = table.read(&l::WITNESS, out) {
+        ledger.witness = tidy(&vault.base.join(witness));
+    }
+    if let Some(expect) = table.read(&l::EXPECT, out) {
+        ledger.expect = expect;
+    }
+    if let Some(host) = table.read(&l::HOST, out) {
+        ledger.host = host;
+    }
+    ledger
 }
 
 /// `[serve]`

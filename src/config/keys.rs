@@ -44,7 +44,11 @@ pub(super) mod ledger {
     use super::*;
     pub(in crate::config) const PATH: Key<Text> =
         key("path", text("a file path", PATH_MAX), "\"/var/lib/oncecast/ledger.redb\"");
-    pub(in crate::config) const ALL: &[&str] = &["path"];
+    pub(in crate::config) const WITNESS: Key<Text> =
+        key("witness", text("a file path", PATH_MAX), "\"/var/lib/oncecast/ledger.witness\"");
+    pub(in crate::config) const EXPECT: Key<Flag> = key("expect", Flag, "true");
+    pub(in crate::config) const HOST: Key<Name> = key("host", Name, "\"machine-id\"");
+    pub(in crate::config) const ALL: &[&str] = &["path", "witness", "expect", "host"];
 }
 
 pub(super) mod serve {
@@ -162,8 +166,18 @@ pub(super) mod group {
         key("visibility", Choice(&["public", "unlisted", "private"]), "\"public\"");
     pub(in crate::config) const LANGUAGE: Key<Text> =
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
-    pub(in crate::config) const ALL: &[&str] =
-        &["name", "integration", "feeds", "template", "room", "visibility", "language"];
+    pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
+        key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const ALL: &[&str] = &[
+        "name",
+        "integration",
+        "feeds",
+        "template",
+        "room",
+        "visibility",
+        "language",
+        "when_absent",
+    ];
 }
 
 /// The places of a secret, one of which stands in its table.

@@ -7,6 +7,7 @@ mod audience;
 mod feeds;
 mod groups;
 mod house;
+pub(crate) use house::MACHINE_ID;
 mod integrations;
 mod keys;
 mod load;
@@ -61,6 +62,12 @@ pub struct Ledger {
     /// The redb file. Its folder is the state folder: witness, lock, sessions and the STOP file
     /// stand beside it.
     pub path: PathBuf,
+    /// Its witness: beside it, unless another place is given.
+    pub witness: PathBuf,
+    /// Whether there must be a ledger: then none is made by itself.
+    pub expect: bool,
+    /// This machine's name for the ledger; `machine-id` is the one that it has.
+    pub host: String,
 }
 
 /// `[serve]`
@@ -210,6 +217,8 @@ pub struct Group {
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.
     pub language: Option<String>,
+    /// What becomes of a post in doubt that the platform does not have.
+    pub when_absent: crate::model::WhenAbsent,
 }
 
 /// Where a secret is, and what it is.

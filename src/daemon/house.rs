@@ -15,7 +15,6 @@ use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
 use crate::desk::{Failure, exit};
 use crate::flow::{Bell, Parts, Pulse};
 use crate::ledger::Ledger;
-use crate::ledger::embedded::Embedded;
 use crate::serve::control::{Answers, Control};
 use crate::serve::{self, Shared};
 use crate::wire::Wire;
@@ -62,20 +61,14 @@ impl std::fmt::Debug for House {
     }
 }
 
-impl House {
-    /// Opens everything that can fail, before anything is sent: ledger, network, sockets.
-    ///
-    /// # Errors
-    /// What could not be opened, with its exit code.
-    pub async fn open(
-        config: Config,
-        clock: Arc<dyn Clock>,
-        reload: Reload,
-    ) -> Result<Self, Failure> {
-        let ledger: Arc<dyn Ledger> =
-            Embedded::open(&config.ledger.path, Arc::clone(&clock)).await?;
-        ledger.configure(setup_of(&config)).await?;
-        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+/// Where a house can be asked.
+pub(super) struct Doors {
+    pub(super) listener: TcpListener,
+    pub(super) control: Control,
+}
+
+impl Doors {
+    pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
         let listen = config.serve.listen;
         let listener = TcpListener::bind(listen).await.map_err(|e| {
             let what = format!("failed to listen on {listen} (serve.listen): {e}");
@@ -87,6 +80,24 @@ impl House {
                 if e.kind() == io::ErrorKind::AddrInUse { exit::LATER } else { exit::UNAVAILABLE };
             Failure::new(code, format!("failed to open the control socket {path}: {e}"))
         })?;
+        Ok(Self { listener, control })
+    }
+}
+
+impl House {
+    /// Opens everything else that can fail, before anything is sent: network and sockets.
+    ///
+    /// # Errors
+    /// What could not be opened, with its exit code.
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        ledger: Arc<dyn Ledger>,
+        reload: Reload,
+    ) -> Result<Self, Failure> {
+        ledger.configure(setup_of(&config)).await?;
+        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+        let Doors { listener, control } = Doors::open(&config).await?;
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
         let shared = Arc::new(Shared::new(&config, &parts));
@@ -255,6 +266,7 @@ impl Answers for Desk {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::ledger::embedded::Embedded;
 
     /// A reload that comes while a platform is slow is refused; the blog's next post is still heard.
     #[tokio::test(start_paused = true)]

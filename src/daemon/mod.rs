@@ -1,14 +1,29 @@
 //! Builds the parts of the house, runs them, and lets them finish.
 
+mod closed;
 mod house;
 pub mod systemd;
 mod workers;
 
-use crate::config::Config;
+use crate::config::{Config, MACHINE_ID};
+use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
+pub use closed::ledger;
 pub use house::{House, Reload, Running, Started};
 pub use workers::{Workers, lane_of};
+
+/// Where the ledger of a config stands.
+#[must_use]
+pub fn place_of(config: &Config) -> Place {
+    let ledger = &config.ledger;
+    Place {
+        path: ledger.path.clone(),
+        witness: Some(ledger.witness.clone()),
+        expected: ledger.expect,
+        host: (ledger.host != MACHINE_ID).then(|| ledger.host.clone()),
+    }
+}
 
 /// The part of a config that the ledger enforces.
 #[must_use]
@@ -33,6 +48,7 @@ pub fn setup_of(config: &Config) -> Setup {
                 name: g.name.clone(),
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
+                when_absent: g.when_absent,
             })
             .collect(),
     }

@@ -1,6 +1,7 @@
 //! What a person may ask of the house, as one value that goes the same way whether the daemon runs or
 //! not: through its control socket, or straight to the ledger.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,12 @@ pub enum Answer {
     /// How things stand, and as it is shown to people.
     Status { status: serde_json::Value, text: String, healthy: bool },
     /// One entry, the guarantee of each group, and its journal.
-    Why { entry: Box<EntryView>, history: Vec<journal::Line> },
+    Why {
+        entry: Box<EntryView>,
+        history: Vec<journal::Line>,
+        #[serde(default)]
+        guarantees: BTreeMap<String, String>,
+    },
     /// What a replay does, group by group.
     Replay { entry: Box<EntryView>, steps: Vec<ReplayStep> },
     /// Deliveries that were moved.
@@ -80,7 +86,8 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Why { entry } => {
             let entry = one(ledger, &entry).await?;
             let history = ledger.history(entry.number).await?;
-            Ok(Answer::Why { entry: Box::new(entry), history })
+            // What each group is promised stands in the config, which whoever asks has.
+            Ok(Answer::Why { entry: Box::new(entry), history, guarantees: BTreeMap::new() })
         }
         Verb::Replay { entry, group, again, dry_run } => {
             let entry = one(ledger, &entry).await?;
@@ -111,7 +118,7 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Resolve { delivery, published, url, reason } => {
             let view = doubtful(ledger, &delivery).await?;
             let verdict = if published {
-                Verdict::PersonPublished(Reference { id: None, url })
+                Verdict::PersonPublished(Reference { url, ..Reference::default() })
             } else {
                 Verdict::PersonAbsent
             };

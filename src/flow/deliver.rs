@@ -290,6 +290,11 @@ impl Lane {
             Outcome::Published { reference } => {
                 let url = reference.url.as_deref();
                 tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
+                if reference.already && attempt == 1 {
+                    tracing::error!(entry.id = %entry, group.name = %group, url,
+                        "it was there before this ledger sent it: does another oncecast post to this \
+                         account?");
+                }
             }
             Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {
                 tracing::warn!(entry.id = %entry, group.name = %group, attempt, %reason,

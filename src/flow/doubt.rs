@@ -57,8 +57,16 @@ impl Lane {
             }
             Claim::NotNow { wait: Some(wait), .. } => Ok(Next::Wait(wait)),
             Claim::NotNow { wait: None, why } if can_ask => {
-                let why = format!("it was not found when asked, and {why}: a person must look");
-                self.unsure(doubt, why).await
+                let verdict = Verdict::Absent(why);
+                let status = self.parts.ledger.resolve(due.id, verdict, WHO.to_owned()).await?;
+                if let Status::Due { .. } = status {
+                    tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
+                        "no longer in doubt: it is not there, and is sent again (when_absent)");
+                } else if doubt.looks == 0 {
+                    tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
+                        "still in doubt: it was not found when asked");
+                }
+                Ok(Next::Again)
             }
             Claim::NotNow { wait: None, why } => {
                 let why = format!("it cannot be asked about, and {why}: a person must look");

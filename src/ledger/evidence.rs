@@ -413,7 +413,11 @@ mod tests {
     fn a_delivery_comes_back_as_it_was_in_every_status() {
         use crate::model::{HoldReason, How, Receipt, Reference, WithdrawReason};
         let at = Time::from_millis(5);
-        let reference = Reference { id: Some("9".into()), url: Some("https://x.example/9".into()) };
+        let reference = Reference {
+            id: Some("9".into()),
+            url: Some("https://x.example/9".into()),
+            already: true,
+        };
         let id = EntryId::from_bytes([3; 16]);
         for status in [
             Status::Baseline,

@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod caps;
+pub mod closed;
 pub mod embedded;
 pub mod evidence;
 pub mod journal;
@@ -116,6 +117,8 @@ pub enum Verdict {
     PersonAbsent,
     /// The platform was asked.
     Asked(Found),
+    /// The platform was asked and does not have it, and it cannot be repeated unseen, for this reason.
+    Absent(String),
 }
 
 /// Who moves something, for the journal.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::Caps;
+use crate::model::{Caps, WhenAbsent};
 
 /// The part of a config that the ledger enforces.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -59,4 +59,6 @@ pub struct Audience {
     pub lane: String,
     /// The feeds it hears.
     pub feeds: Vec<String>,
+    /// What becomes of a post in doubt that its platform does not have.
+    pub when_absent: WhenAbsent,
 }

@@ -237,7 +237,11 @@ mod tests {
     #[test]
     fn a_view_survives_its_written_form_in_every_status() {
         let at = Time::from_millis(5);
-        let reference = Reference { id: Some("9".into()), url: Some("https://x.example/9".into()) };
+        let reference = Reference {
+            id: Some("9".into()),
+            url: Some("https://x.example/9".into()),
+            already: false,
+        };
         for status in [
             Status::Baseline,
             Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },

@@ -17,6 +17,10 @@ use crate::model::{IdempotencyKey, Time};
 const RECORD: usize = 64;
 const MAGIC: &[u8; 16] = b"oncecast witness";
 const VERSION: u32 = 1;
+/// Where a record says what it is: a claim has nothing there.
+const KIND: usize = 48;
+/// Not a claim, but how far the ledger had come.
+const STOOD: u8 = 1;
 
 /// What a record keeps of a delivery's key: enough to recognise it.
 pub(super) type KeyHash = [u8; 32];
@@ -29,6 +33,15 @@ pub(super) fn key_hash(key: &IdempotencyKey) -> KeyHash {
     hash.finalize().into()
 }
 
+/// How far a ledger had come: a copy that has not come as far is an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Stand {
+    /// Counts the processes that have written to the ledger.
+    pub(super) epoch: u64,
+    /// The lines of its journal.
+    pub(super) lines: u64,
+}
+
 /// One claim that was about to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claimed {
@@ -38,6 +51,13 @@ pub(super) struct Claimed {
     pub(super) at: Time,
     /// Which delivery.
     pub(super) key: KeyHash,
+}
+
+/// What an older witness told, for one that takes its place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    pub(super) began: Option<u64>,
+    pub(super) claims: Vec<Claimed>,
 }
 
 /// The file, open at its end.
@@ -55,6 +75,10 @@ pub(super) struct Testimony {
     pub(super) ledger: [u8; 16],
     /// Every claim, in order.
     pub(super) claims: Vec<Claimed>,
+    /// The epoch in which it was begun: it tells of every claim since.
+    pub(super) began: Option<u64>,
+    /// The furthest that the ledger is known to have come.
+    pub(super) stand: Stand,
     /// Records in the middle of the file that cannot be read.
     pub(super) damaged: u64,
 }
@@ -65,9 +89,9 @@ pub(super) fn path_of(ledger: &Path) -> PathBuf {
 }
 
 impl Witness {
-    /// A new witness for a ledger, which tells what an older one told. The file appears whole under
-    /// its name or not at all.
-    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &[Claimed]) -> io::Result<Self> {
+    /// A new witness for a ledger, which tells what an older one told, and since when. The file appears
+    /// whole under its name or not at all.
+    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &Told) -> io::Result<Self> {
         let fresh = path.with_extension("witness.new");
         let mut file = OpenOptions::new()
             .read(true)
@@ -82,7 +106,9 @@ impl Witness {
         head[20..36].copy_from_slice(ledger);
         seal(&mut head);
         let mut bytes = head.to_vec();
-        bytes.extend(told.iter().flat_map(record_of));
+        let began = told.began.map(|epoch| Stand { epoch, lines: 0 });
+        bytes.extend(began.iter().flat_map(stood));
+        bytes.extend(told.claims.iter().flat_map(record_of));
         file.write_all(&bytes)?;
         file.sync_all()?;
         std::fs::rename(&fresh, path)?;
@@ -114,14 +140,17 @@ impl Witness {
         let mut end = RECORD as u64;
         for (at, record) in records.enumerate() {
             if is_sealed(record) {
-                let mut number = [0; 8];
-                number.copy_from_slice(&record[..8]);
-                let mut at = [0; 8];
-                at.copy_from_slice(&record[8..16]);
-                let at = Time::from_millis(u64::from_be_bytes(at));
-                let mut key = [0; 32];
-                key.copy_from_slice(&record[16..48]);
-                testimony.claims.push(Claimed { number: u64::from_be_bytes(number), at, key });
+                let number = number_at(record, 0);
+                if record[KIND] == STOOD {
+                    testimony.began.get_or_insert(number);
+                    testimony.stand.epoch = testimony.stand.epoch.max(number);
+                    testimony.stand.lines = testimony.stand.lines.max(number_at(record, 8));
+                } else {
+                    let at = Time::from_millis(number_at(record, 8));
+                    let mut key = [0; 32];
+                    key.copy_from_slice(&record[16..48]);
+                    testimony.claims.push(Claimed { number, at, key });
+                }
                 end += RECORD as u64;
             } else if at < last {
                 testimony.damaged += 1;
@@ -132,9 +161,11 @@ impl Witness {
         Ok(Some((Self { file, path: path.to_owned(), end }, testimony)))
     }
 
-    /// Takes claims and does not come back before they are on the disk.
-    pub(super) fn take(&mut self, claims: &[Claimed]) -> io::Result<()> {
-        let bytes: Vec<u8> = claims.iter().flat_map(record_of).collect();
+    /// Takes claims, and how far the ledger has come where that is news; it does not come back before
+    /// they are on the disk.
+    pub(super) fn take(&mut self, stand: Option<Stand>, claims: &[Claimed]) -> io::Result<()> {
+        let records = stand.iter().map(stood).chain(claims.iter().map(record_of));
+        let bytes: Vec<u8> = records.flatten().collect();
         // After a failed write the position is unknown: every write says where it goes.
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(&bytes)?;
@@ -146,6 +177,22 @@ impl Witness {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A record that tells how far the ledger had come.
+fn stood(stand: &Stand) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    record[..8].copy_from_slice(&stand.epoch.to_be_bytes());
+    record[8..16].copy_from_slice(&stand.lines.to_be_bytes());
+    record[KIND] = STOOD;
+    seal(&mut record);
+    record
+}
+
+fn number_at(record: &[u8], at: usize) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&record[at..at + 8]);
+    u64::from_be_bytes(number)
 }
 
 fn record_of(claim: &Claimed) -> [u8; RECORD] {
@@ -190,8 +237,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
         assert!(Witness::open(&path).expect("no file is no error").is_none());
-        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
-        witness.take(&[claim(1), claim(2)]).expect("taken");
+        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
+        witness.take(None, &[claim(1), claim(2)]).expect("taken");
         drop(witness);
 
         let mut bytes = std::fs::read(&path).expect("read");
@@ -202,17 +249,34 @@ mod tests {
         assert_eq!(heard.claims, [claim(1), claim(2)]);
         assert_eq!(heard.damaged, 0);
 
-        witness.take(&[claim(3)]).expect("taken after a torn end");
+        witness.take(None, &[claim(3)]).expect("taken after a torn end");
         let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
         assert_eq!(heard.claims, [claim(1), claim(2), claim(3)]);
+    }
+
+    /// A backup brings back what a person has withdrawn since, though nothing was sent in between.
+    #[test]
+    fn how_far_the_ledger_had_come_is_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.witness");
+        let mut witness =
+            Witness::create(&path, &[9; 16], &Told { began: None, claims: vec![claim(1)] })
+                .expect("created");
+        for (epoch, lines) in [(1, 10), (2, 12)] {
+            witness.take(Some(Stand { epoch, lines }), &[]).expect("taken");
+        }
+        witness.take(Some(Stand { epoch: 2, lines: 14 }), &[claim(2)]).expect("taken");
+        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        assert_eq!(heard.stand, Stand { epoch: 2, lines: 14 });
+        assert_eq!(heard.claims, [claim(1), claim(2)]);
     }
 
     #[test]
     fn damage_in_the_middle_is_seen() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        let mut witness = Witness::create(&path, &[9; 16], &[]).expect("created");
-        witness.take(&[claim(1), claim(2)]).expect("taken");
+        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
+        witness.take(None, &[claim(1), claim(2)]).expect("taken");
         let mut bytes = std::fs::read(&path).expect("read");
         bytes[RECORD + 20] ^= 1;
         std::fs::write(&path, &bytes).expect("damaged");

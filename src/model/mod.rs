@@ -15,7 +15,7 @@ pub use caps::Caps;
 pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
 pub use entry::{Enclosure, Entry};
 pub use feed::FeedState;
-pub use guarantee::Guarantee;
+pub use guarantee::{Guarantee, WhenAbsent};
 pub use identity::{Alias, AliasKind, EntryId, Fingerprint, IdempotencyKey};
 pub use message::{Header, Method, Request, Response};
 pub use outcome::{DeferCause, Found, How, Outcome, Receipt, Reference, retry_after_seconds};

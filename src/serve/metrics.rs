@@ -1,6 +1,7 @@
 //! Numbers for graphs and alerts, in the OpenMetrics text form. Labels come from the config alone, so
 //! that they are few.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -33,11 +34,18 @@ struct ByGroup {
     status: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Promise {
+    group: String,
+    guarantee: String,
+}
+
 /// Everything there is to count, now.
 pub(super) fn text(
     overview: &Result<Overview, LedgerError>,
     stalled: &[(String, Duration)],
     ready: bool,
+    guarantees: &BTreeMap<String, String>,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("oncecast");
     registry.register(
@@ -66,6 +74,12 @@ pub(super) fn text(
         gauge("journal_lines", "Lines of evidence", signed(overview.journal));
         details(&mut registry, overview);
     }
+    let promised = Family::<Promise, Gauge>::default();
+    for (group, guarantee) in guarantees {
+        let label = Promise { group: group.clone(), guarantee: guarantee.clone() };
+        promised.get_or_create(&label).set(1);
+    }
+    registry.register("group_guarantee", "What a group is promised, in words", promised);
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)

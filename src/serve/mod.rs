@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Known, registry};
 use crate::clock::Clock;
-use crate::config::{Config, Feed, Integration};
+use crate::config::{Config, Feed, Group, Integration};
 use crate::desk::verb::{Answer, WAITING_MAX};
 use crate::flow::deliver::login_of;
 use crate::flow::{Parts, Pulse, Sessions};
@@ -52,6 +52,7 @@ pub struct Shared {
 struct Facts {
     feeds: Vec<Feed>,
     integrations: Vec<Integration>,
+    groups: Vec<Group>,
     sessions: Option<Sessions>,
     listen: Option<IpAddr>,
     allow_remote: bool,
@@ -62,6 +63,7 @@ impl Facts {
         Self {
             feeds: config.feeds.clone(),
             integrations: config.integrations.clone(),
+            groups: config.groups.clone(),
             sessions: Some(Sessions::beside(&config.ledger.path)),
             listen: Some(config.serve.listen.ip()),
             allow_remote: config.serve.allow_remote,
@@ -70,15 +72,28 @@ impl Facts {
 }
 
 impl Facts {
-    /// Each lane's guarantee in words: it depends on what the lane has learnt of its server.
+    /// Each group's guarantee in words: it depends on what its lane has learnt of its server, and on
+    /// what the group wants where a post is not found.
     fn guarantees(&self) -> BTreeMap<String, String> {
         let known = |integration: &Integration| match &self.sessions {
             Some(sessions) => sessions.load(&integration.name, &login_of(integration)),
             None => Known::default(),
         };
         let words = |i: &Integration| registry::build(i).guarantee(&known(i)).in_words();
-        self.integrations.iter().map(|i| (i.name.clone(), words(i))).collect()
+        let lanes: BTreeMap<&str, String> =
+            self.integrations.iter().map(|i| (i.name.as_str(), words(i))).collect();
+        let of = |group: &Group| {
+            let lane = lanes.get(group.integration.as_str()).cloned().unwrap_or_default();
+            (group.name.clone(), lane + group.when_absent.in_words())
+        };
+        self.groups.iter().map(of).collect()
     }
+}
+
+/// What each group of a config is promised, in words.
+#[must_use]
+pub fn guarantees(config: &Config) -> BTreeMap<String, String> {
+    Facts::of(config).guarantees()
 }
 
 impl Shared {
@@ -258,7 +273,9 @@ async fn status_page(State(shared): State<Arc<Shared>>) -> Response {
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     let overview = shared.ledger.overview().await;
     let ready = shared.ready.load(Ordering::SeqCst) && !shared.stopping.load(Ordering::SeqCst);
-    match metrics::text(&overview, &shared.pulse.stalled(), ready) {
+    let ready = ready && overview.is_ok();
+    let guarantees = shared.facts().guarantees();
+    match metrics::text(&overview, &shared.pulse.stalled(), ready, &guarantees) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -71,7 +71,6 @@ pub(super) fn value(
         .map(|lane| {
             json!({
                 "name": lane.name,
-                "guarantee": guarantees.get(&lane.name),
                 "paused": lane.paused,
                 "stopped": lane.stopped,
                 "rests_until": time(lane.rests_until),
@@ -95,7 +94,7 @@ pub(super) fn value(
             json!({
                 "name": group.name,
                 "lane": group.lane,
-                "guarantee": guarantees.get(&group.lane),
+                "guarantee": guarantees.get(&group.name),
                 "counts": counts,
             })
         })
@@ -170,7 +169,7 @@ pub(super) fn text(
             .map(|kind| format!("{} {}", group.count(kind), print::painted(kind)))
             .collect();
         let counts = if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") };
-        let words = guarantees.get(&group.lane).map(String::as_str).unwrap_or_default();
+        let words = guarantees.get(&group.name).map(String::as_str).unwrap_or_default();
         line(format!("  {}  {counts}  ({words})", group.name));
     }
     line("\nlanes".to_owned());

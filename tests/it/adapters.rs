@@ -305,6 +305,7 @@ fn group(value: &Value) -> Group {
         room: field("room").or_else(|| Some("#blog:server.example".to_owned())),
         visibility: field("visibility"),
         language: field("language"),
+        when_absent: oncecast::model::WhenAbsent::Wait,
     }
 }
 

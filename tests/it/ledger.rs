@@ -31,6 +31,7 @@ fn setup(settle: Duration) -> Setup {
         name: name.into(),
         lane: "lane".into(),
         feeds: feeds.iter().map(|f| (*f).into()).collect(),
+        when_absent: oncecast::model::WhenAbsent::Wait,
     };
     Setup {
         policy: Policy { settle, ..Policy::default() },
@@ -125,6 +126,7 @@ async fn the_first_sight_of_a_feed_and_of_a_group_is_never_sent() {
         name: "late".into(),
         lane: "lane".into(),
         feeds: vec!["blog".into()],
+        when_absent: oncecast::model::WhenAbsent::Wait,
     });
     world.ledger.configure(more).await.expect("configured");
     world.see("blog", &[entry("old")]).await;
@@ -317,13 +319,9 @@ async fn damage_is_told_and_never_read_as_unseen() {
         bytes[place] ^= 1;
     }
     std::fs::write(&path, bytes).expect("damaged");
-    world.reopen(None).await.expect("opens: pages are not verified when read");
-    let proof = world.ledger.verify(Box::new(|_, _| {})).await.expect("walked");
-    assert!(!proof.faults.is_empty(), "{proof:?}");
-    let sight = Sight::Document { entries: vec![entry("older")], complete: true };
-    let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
-    let taken = world.ledger.admit(intake).await;
-    assert!(matches!(taken, Err(LedgerError::Untrusted { .. })), "{taken:?}");
+    let refused = world.reopen(None).await;
+    let Err(LedgerError::Untrusted { why, mend }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("damaged") && mend.contains("adopt-restored"), "{why}; {mend}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,11 @@
 //! Tests that need nothing but this machine: real sockets, a real ledger on a real disk, the real binary.
 
+mod absent;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
+#[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
+mod binary;
+mod cli;
 mod copies;
 mod doubt;
 mod evidence;
@@ -15,4 +19,5 @@ mod service;
 #[path = "../support/mod.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests against real servers")]
 mod support;
+mod trust;
 mod wire;

@@ -236,6 +236,9 @@ fn row(to: &mut impl Write, fate: &Fate) -> Result<(), Stop> {
                 (How::Asked, _) => write!(to, "; found there when asked")?,
                 (How::Person, _) => write!(to, "; a person saw it there")?,
             }
+            if receipt.reference.already {
+                write!(to, "; it was there before that call")?;
+            }
         }
         Status::Refused { reason } => write!(to, ": {}", Text(reason))?,
         Status::InDoubt { evidence, .. } => write!(to, ": {}", Text(evidence))?,

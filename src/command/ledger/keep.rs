@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
+use crate::daemon::place_of;
 use crate::desk::print;
 use crate::ledger::embedded::{self, Frozen};
 use crate::ledger::whole::Whole;
@@ -52,8 +53,8 @@ pub(in super::super) async fn import(config: &Config, file: &Path, json: bool) -
     if !file.exists() {
         return Err(Failure::new(exit::NO_INPUT, format!("{} is not there", file.display())));
     }
-    let (path, now) = (&config.ledger.path, SystemClock.now());
-    let imported = embedded::import(path, file, now, client::who(), &progress("imported"))?;
+    let (place, now) = (place_of(config), SystemClock.now());
+    let imported = embedded::import(&place, file, now, client::who(), &progress("imported"))?;
     if json {
         print::json(&imported);
         return Ok(exit::OK);

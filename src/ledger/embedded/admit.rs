@@ -254,6 +254,7 @@ impl Batch<'_, '_> {
                 key: IdempotencyKey::of(&entry.id, name, 1),
                 first_sent: None,
                 haunted: false,
+                absent: Vec::new(),
                 request: None,
                 lines: vec![line],
             };

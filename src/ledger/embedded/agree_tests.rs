@@ -31,6 +31,7 @@ async fn ledger(path: &Path) {
             name: "readers".into(),
             lane: "lane".into(),
             feeds: vec!["blog".into()],
+            when_absent: crate::model::WhenAbsent::Wait,
         }],
     };
     ledger.configure(setup).await.expect("configured");

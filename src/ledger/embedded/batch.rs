@@ -8,7 +8,7 @@ use redb::WriteTransaction;
 
 use crate::clock::{Clock, Mark};
 use crate::ledger::journal::{Head, Line};
-use crate::ledger::witness::{Claimed, Witness};
+use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
 use crate::model::{DeliveryId, Event, Status, Time};
 
@@ -24,7 +24,8 @@ pub(super) struct Core {
     pub(super) path: PathBuf,
     pub(super) ledger: [u8; 16],
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) witness: Witness,
+    /// `None` where there is none and none may be made.
+    pub(super) witness: Option<Witness>,
     pub(super) trust: Trust,
     pub(super) setup: Setup,
     /// Group name to its number, for the groups of the setup.
@@ -39,6 +40,12 @@ pub(super) struct Core {
     pub(super) settled: Vec<u64>,
     /// The config before the transaction under way took up another.
     pub(super) replaced: Option<Config>,
+    /// This process's epoch, from its first change on.
+    pub(super) epoch: Option<u64>,
+    /// How far the ledger has come.
+    pub(super) stand: Stand,
+    /// Whether the witness has heard of this process.
+    pub(super) witnessed: bool,
     /// The latest moment told, and when it was: the ledger's time never goes back.
     pub(super) anchor: (Time, Mark),
 }
@@ -57,17 +64,37 @@ impl Core {
         now
     }
 
-    /// Has the witness take claims that are committed. A permit is granted only after this.
-    pub(super) fn witnessed(&mut self, claims: &[Claimed]) -> Result<(), LedgerError> {
-        if claims.is_empty() {
+    /// A commit is on disk: the witness takes its claims, and how far the ledger has come where this is
+    /// the first change of this process. A permit is granted only after this.
+    pub(super) fn committed(&mut self, taken: &Taken) -> Result<(), LedgerError> {
+        self.epoch = Some(taken.stand.epoch);
+        self.stand = taken.stand;
+        let first = !self.witnessed;
+        if first || !taken.claims.is_empty() {
+            self.witness(first.then_some(taken.stand), &taken.claims)?;
+        }
+        self.live.extend(taken.claims.iter().map(|c| c.number));
+        Ok(())
+    }
+
+    /// The last thing that a process does: says how far it has come.
+    pub(super) fn leave(&mut self) -> Result<(), LedgerError> {
+        if self.epoch.is_some() { self.witness(Some(self.stand), &[]) } else { Ok(()) }
+    }
+
+    fn witness(&mut self, stand: Option<Stand>, claims: &[Claimed]) -> Result<(), LedgerError> {
+        // A ledger that is not trusted grants no claims, and must not be taken for the one it was.
+        if matches!(self.trust, Trust::Observes { .. }) && claims.is_empty() {
             return Ok(());
         }
-        self.witness.take(claims).map_err(|e| {
-            let why =
-                format!("the witness {} cannot be written: {e}", self.witness.path().display());
+        let Some(witness) = &mut self.witness else {
+            return Err(LedgerError::Uncertain("there is no witness".to_owned()));
+        };
+        witness.take(stand, claims).map_err(|e| {
+            let why = format!("the witness {} cannot be written: {e}", witness.path().display());
             LedgerError::Uncertain(why)
         })?;
-        self.live.extend(claims.iter().map(|c| c.number));
+        self.witnessed = true;
         Ok(())
     }
 
@@ -103,6 +130,14 @@ impl Core {
             ))
         })
     }
+}
+
+/// What the witness hears of a commit.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) claims: Vec<Claimed>,
+    /// How far the ledger has come with it.
+    pub(super) stand: Stand,
 }
 
 /// Who moved a delivery, and what there is to tell of it.
@@ -159,7 +194,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
     }
 
     /// Closes the books: `None` where nothing was written.
-    pub(super) fn end(mut self) -> Result<Option<Vec<Claimed>>, LedgerError> {
+    pub(super) fn end(mut self) -> Result<Option<Taken>, LedgerError> {
         if let Some(error) = self.poisoned {
             return Err(LedgerError::Unusable(error.to_string()));
         }
@@ -167,9 +202,11 @@ impl<'txn, 'core> Batch<'txn, 'core> {
             return Ok(None);
         }
         self.numbers.latest = self.now;
+        self.numbers.epoch = self.core.epoch.unwrap_or(self.numbers.epoch + 1);
         let numbers = self.numbers;
         self.tables.set_meta("numbers", &numbers)?;
-        Ok(Some(self.claims))
+        let stand = Stand { epoch: numbers.epoch, lines: numbers.lines };
+        Ok(Some(Taken { claims: self.claims, stand }))
     }
 
     /// Takes up a config: new groups start here, and what is known already is not sent to them.

@@ -130,6 +130,7 @@ impl Batch<'_, '_> {
         let row = DeliveryRow {
             first_sent: row.first_sent.or(Some(self.now)),
             request: Some(request.clone()),
+            absent: Vec::new(),
             ..row
         };
         let row = self.apply(id, &row, entry, event(number), "daemon", &detail)?;

@@ -11,6 +11,7 @@ use crate::ledger::whole::Whole;
 
 use super::copy;
 use super::frozen::Frozen;
+use super::lock::Lock;
 use super::open::{self, unusable};
 use super::tables::broken;
 
@@ -31,7 +32,7 @@ pub struct Compacted {
 pub fn compact(path: &Path, progress: &dyn Fn(u64, u64)) -> Result<Compacted, LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     let size = |path: &Path| std::fs::metadata(path).map(|m| m.len()).map_err(|e| failed(&e));
-    let _lock = open::lock(path)?;
+    let _lock = Lock::take(path)?;
     let before = size(path)?;
     let whole = Whole::over(path).map_err(|e| failed(&e))?;
     let head;

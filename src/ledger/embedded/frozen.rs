@@ -2,7 +2,6 @@
 //! is changed, and no more of it is in memory than a post and what became of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -21,6 +20,7 @@ use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Time};
 
 use super::admit::FeedRow;
+use super::lock::Lock;
 use super::open::{self, CACHE_BYTES};
 use super::read::id_range;
 use super::records::{
@@ -42,7 +42,7 @@ pub struct Frozen {
     numbers: Numbers,
     groups: BTreeMap<u32, String>,
     _database: Kept,
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 /// What the transaction reads from.
@@ -63,7 +63,7 @@ impl Frozen {
     /// # Errors
     /// [`LedgerError::InUse`] where another process has it, and what is wrong with it.
     pub fn of_ledger(path: &Path) -> Result<Self, LedgerError> {
-        let lock = open::lock(path)?;
+        let lock = Lock::take(path)?;
         let database = open::open_file(path)?;
         let txn = database.begin_read().map_err(broken)?;
         Self::of(txn, Kept::Ledger { _database: database }, Some(lock))
@@ -83,7 +83,7 @@ impl Frozen {
         Self::of(txn, Kept::Copy { _database: database }, None)
     }
 
-    fn of(txn: ReadTransaction, database: Kept, lock: Option<File>) -> Result<Self, LedgerError> {
+    fn of(txn: ReadTransaction, database: Kept, lock: Option<Lock>) -> Result<Self, LedgerError> {
         let identity = one(&txn, META, b"identity")?.ok_or_else(|| LedgerError::Untrusted {
             why: "it is a database without a ledger in it".to_owned(),
             mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),

@@ -13,14 +13,15 @@ use crate::ledger::evidence::{
 };
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::whole::Whole;
-use crate::ledger::witness::{self, Witness};
+use crate::ledger::witness::Witness;
 use crate::ledger::{LedgerError, Who};
 use crate::model::{DeliveryId, EntryId, Fingerprint, IdempotencyKey, Status, StatusKind, Time};
 
 use super::admit::FeedRow;
 use super::copy;
 use super::frozen::Frozen;
-use super::open::{self, LAYOUT, unusable};
+use super::lock::Lock;
+use super::open::{self, LAYOUT, Place, unusable};
 use super::records::{self, DeliveryRow, EntryRow, GroupRow, Identity, Numbers};
 use super::tables::Tables;
 
@@ -42,23 +43,24 @@ pub struct Imported {
     pub doubted: u64,
 }
 
-/// Makes a new ledger at `path` out of the export in `file`. `progress` hears how many of how many
+/// Makes a new ledger at its place out of the export in `file`. `progress` hears how many of how many
 /// lines are done.
 ///
 /// # Errors
 /// [`LedgerError::Refused`] with the line's number where the export is not as it was written, and
 /// where there is a ledger that knows anything already; what the disk says.
 pub fn import(
-    path: &Path,
+    place: &Place,
     file: &Path,
     now: Time,
     who: Who,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Imported, LedgerError> {
+    let path = place.path.as_path();
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     let source = File::open(file).map_err(|e| unusable(&file.display().to_string(), &e))?;
-    let _lock = open::lock(path)?;
-    make_way(path)?;
+    let _lock = Lock::take(path)?;
+    make_way(path, &place.witness())?;
     let whole = Whole::over(path).map_err(|e| failed(&e))?;
     let mut reader = Reader::new(BufReader::new(source));
     let imported = {
@@ -84,7 +86,7 @@ pub fn import(
 }
 
 /// Makes sure that nothing is lost where the new ledger will stand.
-fn make_way(path: &Path) -> Result<(), LedgerError> {
+fn make_way(path: &Path, witness_path: &Path) -> Result<(), LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     if path.try_exists().map_err(|e| failed(&e))? {
         let database = open::open_file(path)?;
@@ -99,15 +101,14 @@ fn make_way(path: &Path) -> Result<(), LedgerError> {
             )));
         }
     }
-    let witness_path = witness::path_of(path);
     // A witness that has seen nothing sent belonged to the empty ledger; another one stays, and what
     // it knows has to be taken up by a person.
-    if let Ok(Some((witness, said))) = Witness::open(&witness_path)
+    if let Ok(Some((witness, said))) = Witness::open(witness_path)
         && said.claims.is_empty()
         && said.damaged == 0
     {
         drop(witness);
-        std::fs::remove_file(&witness_path).map_err(|e| failed(&e))?;
+        std::fs::remove_file(witness_path).map_err(|e| failed(&e))?;
     }
     Ok(())
 }
@@ -186,7 +187,8 @@ impl<'txn> Work<'txn> {
         }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| unusable("no random numbers", &e))?;
-        let identity = Identity { ledger: EntryId::from_bytes(id), made: now, layout: LAYOUT };
+        let identity =
+            Identity { ledger: EntryId::from_bytes(id), made: now, layout: LAYOUT, host: None };
         tables.set_meta("identity", &identity)?;
         let source = Head::start(header.ledger.as_bytes());
         let detail = format!(
@@ -331,6 +333,7 @@ impl<'txn> Work<'txn> {
             first_sent,
             // Whatever is not final may have gone on there: it is never repeated by itself.
             haunted: true,
+            absent: Vec::new(),
             request: None,
             lines,
         };

@@ -20,6 +20,7 @@ mod compact;
 mod copy;
 mod frozen;
 mod import;
+mod lock;
 mod open;
 mod person;
 mod posts;
@@ -30,10 +31,11 @@ mod settle;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod verify;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub use compact::{Compacted, compact};
 pub use copy::place_of;
 pub use frozen::Frozen;
 pub use import::{Imported, import};
-pub use open::Mend;
+pub use open::{Mend, Place};
 
 /// How many jobs may wait for the writer before a caller is told that it does not keep up.
 const QUEUE_MAX: usize = 4_096;
@@ -66,14 +68,25 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the ledger at `path`, or makes it where there is none and none is expected.
+    /// Opens the ledger at its place, or makes it where there is none and none is expected.
     ///
     /// # Errors
     /// [`LedgerError::InUse`] where another process has it, [`LedgerError::Untrusted`] where it is
     /// missing and its witness is not, and what the disk says. A ledger that is older than its
     /// witness opens, and only observes.
-    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Self>, LedgerError> {
-        Self::open_and(path, clock, None).await
+    pub async fn open(
+        place: impl Into<Place>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, LedgerError> {
+        Self::open_and(place, clock, None).await
+    }
+
+    /// Whether there is no ledger and the next start will make one.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`], where one is missing that should be there.
+    pub fn is_missing(place: &Place) -> Result<bool, LedgerError> {
+        open::is_missing(place)
     }
 
     /// Opens the ledger and first mends what a person has decided about.
@@ -81,26 +94,27 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::open`].
     pub async fn open_and(
-        path: &Path,
+        place: impl Into<Place>,
         clock: Arc<dyn Clock>,
         mend: Option<Mend>,
     ) -> Result<Arc<Self>, LedgerError> {
+        let place = place.into();
         let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
         let (opened, is_open) = oneshot::channel();
-        let at = path.to_owned();
+        let path = place.path.clone();
         let timer = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
                 // The thread reads tokio's timer, which a test may own.
                 let _timer = timer.enter();
-                writer::run(&at, clock, mend, opened, &queue);
+                writer::run(&place, clock, mend, opened, &queue);
             })
             .map_err(|e| LedgerError::Unusable(format!("no thread for it: {e}")))?;
         is_open
             .await
             .map_err(|_| LedgerError::Unusable("it fell over while opening".to_owned()))??;
-        Ok(Arc::new(Self { jobs, path: path.to_owned() }))
+        Ok(Arc::new(Self { jobs, path }))
     }
 
     fn call<T: Send + 'static>(

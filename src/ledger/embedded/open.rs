@@ -2,28 +2,34 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use redb::backends::FileBackend;
 use redb::{Builder, Database};
 
 use crate::clock::{Clock, Mark};
-use crate::ledger::witness::{self, Claimed, Testimony, Witness};
-use crate::ledger::{LedgerError, Setup, Trust};
+use crate::ledger::witness::{self, Claimed, Stand, Witness};
+use crate::ledger::{LedgerError, Setup};
 use crate::model::{EntryId, Event, Status};
 
-use super::batch::{Batch, Core};
+use super::batch::{Batch, Core, Taken};
+use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::restored;
+use super::trust::{self, Found};
 
 /// redb's default is 1 GiB, four times what the service may use.
 pub(super) const CACHE_BYTES: usize = 8 << 20;
 
 /// Why this ledger is not trusted, whatever its witness says, until a person takes it up.
 pub(super) const DISTRUST: &str = "distrust";
+
+/// The way out where the file itself is damaged.
+pub(super) const MEND_DAMAGED: &str = "put a backup in its place, then: oncecast ledger \
+    adopt-restored; or, without one, move it away and leave its witness, then: oncecast ledger init";
 
 /// The layout of the tables that this release writes.
 pub(super) const LAYOUT: u32 = 1;
@@ -38,61 +44,128 @@ pub enum Mend {
     AdoptRestored,
 }
 
+/// Where a ledger stands, and what is expected of it.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The redb file.
+    pub path: PathBuf,
+    /// Its witness; beside it unless another device is named.
+    pub witness: Option<PathBuf>,
+    /// Whether there must be one: then none is made by itself.
+    pub expected: bool,
+    /// This machine's name, where the one that it has shall not count.
+    pub host: Option<String>,
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self { path, ..Self::default() }
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(path: &PathBuf) -> Self {
+        Self::from(path.as_path())
+    }
+}
+
+impl Place {
+    pub(super) fn witness(&self) -> PathBuf {
+        self.witness.clone().unwrap_or_else(|| witness::path_of(&self.path))
+    }
+
+    /// Whether a new ledger may be made by itself where there is none.
+    fn may_begin(&self, has_witness: bool, lock_tells: bool) -> Result<(), LedgerError> {
+        let tells = if has_witness {
+            format!("{} tells of one", self.witness().display())
+        } else if lock_tells {
+            "its lock file tells of one".to_owned()
+        } else if self.expected {
+            "the config expects one (ledger.expect)".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(LedgerError::Untrusted {
+            why: format!("{} is missing, and {tells}", self.path.display()),
+            mend: "put it back, or start anew with: oncecast ledger init".to_owned(),
+        })
+    }
+}
+
+/// Whether there is no ledger and the next start will make one.
+pub(super) fn is_missing(place: &Place) -> Result<bool, LedgerError> {
+    let there =
+        |path: &Path| path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e));
+    if there(&place.path)? {
+        return Ok(false);
+    }
+    place.may_begin(there(&place.witness())?, lock::tells_of_one(&place.path))?;
+    Ok(true)
+}
+
 /// An open ledger.
 pub(super) struct Opened {
     /// `None` after a failed commit, until it is opened afresh.
     pub(super) database: Option<Database>,
     pub(super) core: Core,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Opens or makes the ledger, hears the witness, and puts what was under way into doubt.
 pub(super) fn first(
-    path: &Path,
+    place: &Place,
     clock: Arc<dyn Clock>,
     mend: Option<Mend>,
 ) -> Result<Opened, LedgerError> {
-    let lock = lock(path)?;
-    let witness_path = witness::path_of(path);
+    let path = &place.path;
+    let mut lock = Lock::take(path)?;
+    let witness_path = place.witness();
     let heard = Witness::open(&witness_path)
         .map_err(|e| unusable(&format!("its witness {}", witness_path.display()), &e))?;
-    if !path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e))? {
-        match (&heard, mend) {
-            (None, _) => create(path, clock.as_ref(), &[])?,
-            (Some((_, said)), Some(Mend::Init)) => create(path, clock.as_ref(), &said.claims)?,
-            (Some(_), _) => {
-                return Err(LedgerError::Untrusted {
-                    why: format!(
-                        "{} is missing, and {} tells of one",
-                        path.display(),
-                        witness_path.display()
-                    ),
-                    mend: "put it back, or start anew with: oncecast ledger init".to_owned(),
-                });
+    let host = place.host.clone().or_else(trust::this_host);
+    let is_there = path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e))?;
+    match (is_there, mend) {
+        (false, mend) => {
+            if mend != Some(Mend::Init) {
+                place.may_begin(heard.is_some(), lock.tells_of_one)?;
             }
+            let claims = heard.as_ref().map_or(&[][..], |(_, said)| &said.claims);
+            create(path, clock.as_ref(), host.clone(), claims)?;
         }
-    } else if mend == Some(Mend::Init) && heard.is_some() {
-        return Err(LedgerError::Refused(format!(
-            "{} is there: nothing to make; a restored copy is taken up by: oncecast ledger \
-             adopt-restored",
-            path.display()
-        )));
+        (true, Some(Mend::Init)) => {
+            return Err(LedgerError::Refused(format!(
+                "{} is there: nothing to make; a restored copy is taken up by: oncecast ledger \
+                 adopt-restored",
+                path.display()
+            )));
+        }
+        (true, _) => {}
     }
-    let database = open_file(path)?;
+    let mut database = open_file(path)?;
+    prove(&mut database, path)?;
     let identity = identity(&database)?;
     let ledger = *identity.ledger.as_bytes();
     let numbers = numbers(&database)?;
-    let distrust: Option<String> = meta(&database, DISTRUST)?;
-    let distrusted = distrust.is_some();
+    let found = Found {
+        identity: &identity,
+        numbers: &numbers,
+        distrust: meta(&database, DISTRUST)?,
+        host: host.as_deref(),
+    };
     let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
-    let Heard { witness, trust, ghosts, renewed } =
-        hear(&witness_path, heard, &ledger, &numbers, distrust, mend)?;
-    let begins_again = !told && (renewed.is_some() || distrusted && mend.is_some());
+    let heard = trust::weigh(&witness_path, heard, &found, mend)?;
+    let begins_again = !told && heard.renewed.is_some();
     let mut core = Core {
-        path: path.to_owned(),
+        path: path.clone(),
         ledger,
-        witness,
-        trust,
+        witness: heard.witness,
+        trust: heard.trust,
         setup: Setup::default(),
         groups: BTreeMap::new(),
         names: BTreeMap::new(),
@@ -100,33 +173,65 @@ pub(super) fn first(
         live: HashSet::new(),
         settled: Vec::new(),
         replaced: None,
+        epoch: None,
+        stand: Stand::default(),
+        witnessed: false,
         anchor: (numbers.latest.max(clock.now()), Mark::here()),
         clock,
     };
-    transact(&database, &mut core, |batch| {
-        if !ghosts.is_empty() {
-            for ghost in &ghosts {
+    let taken = transact(&database, &mut core, |batch| {
+        if heard.renewed.is_some() {
+            for ghost in &heard.ghosts {
                 batch.tables.add_ghost(&ghost.key, ghost.number)?;
                 batch.numbers.claim = batch.numbers.claim.max(ghost.number);
             }
-            let detail = format!("{} claims that this ledger did not know", ghosts.len());
+            let detail = format!("{} claims that this ledger did not know", heard.ghosts.len());
             batch.house("adopt-restored", "person", &detail)?;
-        }
-        if distrusted && mend.is_some() {
             batch.tables.remove_meta(DISTRUST)?;
-            if ghosts.is_empty() {
-                batch.house("adopt-restored", "person", "a backup")?;
-            }
+        }
+        if let Some(older) = &heard.older {
+            // What it takes up from now on would make it look as far as its witness.
+            batch.tables.set_meta(DISTRUST, older)?;
+        }
+        if heard.renewed.is_some() || (identity.host.is_none() && host.is_some()) {
+            batch.tables.set_meta("identity", &Identity { host: host.clone(), ..identity })?;
         }
         batch.configure(Setup::default())?;
         recover(batch, true)?;
         if begins_again { batch.begin_again() } else { Ok(()) }
     })?;
-    if let Some(told) = renewed {
+    if let Some(told) = heard.renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.
-        core.witness = begin(&witness_path, &ledger, &told)?;
+        core.witness = Some(trust::begin(&witness_path, &ledger, &told)?);
     }
+    if let Some(taken) = taken {
+        core.committed(&taken)?;
+    }
+    lock.tell_of(&HEXLOWER.encode(&ledger))?;
     Ok(Opened { database: Some(database), core, _lock: lock })
+}
+
+/// Reads every page and compares its checksum: redb itself reads without looking. A bit that has
+/// turned in an alias would make an old entry look new.
+fn prove(database: &mut Database, path: &Path) -> Result<(), LedgerError> {
+    match database.check_integrity() {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            tracing::warn!(ledger = %path.display(), "its list of free pages was made anew");
+            Ok(())
+        }
+        Err(redb::DatabaseError::Storage(redb::StorageError::Io(error))) => {
+            Err(unusable(&path.display().to_string(), &error))
+        }
+        Err(error) => Err(damaged(path, &error)),
+    }
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> LedgerError {
+    LedgerError::Untrusted {
+        why: format!("{} is damaged: {error}", path.display()),
+        mend: MEND_DAMAGED.to_owned(),
+    }
 }
 
 /// Opens the ledger afresh after a commit whose outcome is unknown.
@@ -139,10 +244,13 @@ pub(super) fn again(open: &mut Opened) -> Result<(), LedgerError> {
         });
     }
     let setup = open.core.setup.clone();
-    transact(&database, &mut open.core, |batch| {
+    let taken = transact(&database, &mut open.core, |batch| {
         batch.configure(setup)?;
         recover(batch, false)
     })?;
+    if let Some(taken) = taken {
+        open.core.committed(&taken)?;
+    }
     open.database = Some(database);
     Ok(())
 }
@@ -179,7 +287,7 @@ fn transact(
     database: &Database,
     core: &mut Core,
     work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Taken>, LedgerError> {
     let result = transacted(database, core, work);
     core.after(result.is_ok());
     result
@@ -189,82 +297,22 @@ fn transacted(
     database: &Database,
     core: &mut Core,
     work: impl FnOnce(&mut Batch<'_, '_>) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Taken>, LedgerError> {
     #[expect(clippy::disallowed_methods, reason = "the ledger's own door to its database")]
     let mut txn = database.begin_write().map_err(|e| uncertain(&e))?;
     txn.set_quick_repair(true);
-    {
+    let taken = {
         let mut batch = Batch::begin(&txn, core)?;
         batch.guarded(work)?;
-        if batch.end()?.is_none() {
-            return txn.abort().map_err(|e| uncertain(&e));
-        }
+        batch.end()?
+    };
+    if taken.is_none() {
+        txn.abort().map_err(|e| uncertain(&e))?;
+        return Ok(None);
     }
     #[expect(clippy::disallowed_methods, reason = "the ledger's own commit, with quick-repair on")]
-    txn.commit().map_err(|e| uncertain(&e))
-}
-
-/// What the witness comes to.
-struct Heard {
-    witness: Witness,
-    trust: Trust,
-    /// Claims that the ledger has forgotten.
-    ghosts: Vec<Claimed>,
-    /// What a new witness must tell, where this one cannot go on.
-    renewed: Option<Vec<Claimed>>,
-}
-
-fn begin(path: &Path, ledger: &[u8; 16], told: &[Claimed]) -> Result<Witness, LedgerError> {
-    Witness::create(path, ledger, told)
-        .map_err(|e| unusable(&format!("its witness {}", path.display()), &e))
-}
-
-/// Weighs the witness against the ledger, and says what the ledger has forgotten.
-fn hear(
-    path: &Path,
-    heard: Option<(Witness, Testimony)>,
-    ledger: &[u8; 16],
-    numbers: &Numbers,
-    distrust: Option<String>,
-    mend: Option<Mend>,
-) -> Result<Heard, LedgerError> {
-    let silent = |witness, trust| Heard { witness, trust, ghosts: Vec::new(), renewed: None };
-    let adopt = || "oncecast ledger adopt-restored".to_owned();
-    let Some((witness, said)) = heard else {
-        if let (Some(why), None) = (distrust, mend) {
-            return Ok(silent(begin(path, ledger, &[])?, Trust::Observes { why, mend: adopt() }));
-        }
-        if numbers.claim > 0 {
-            tracing::warn!(witness = %path.display(), "the witness was missing; a new one is begun");
-        }
-        return Ok(silent(begin(path, ledger, &[])?, Trust::Sends));
-    };
-    let forgotten: Vec<Claimed> = if said.ledger == *ledger {
-        said.claims.iter().filter(|c| c.number > numbers.claim).copied().collect()
-    } else {
-        said.claims.clone()
-    };
-    let why = if said.ledger != *ledger {
-        format!("its witness {} belongs to another ledger", path.display())
-    } else if !forgotten.is_empty() {
-        format!(
-            "it is older than its witness: {} claims were made that it does not know",
-            forgotten.len()
-        )
-    } else if said.damaged > 0 {
-        format!("{} records of its witness {} are damaged", said.damaged, path.display())
-    } else if let Some(why) = distrust {
-        why
-    } else {
-        return Ok(silent(witness, Trust::Sends));
-    };
-    if mend.is_some() {
-        // All of it is told on: the same old copy may be put back once more.
-        let unfit = said.ledger != *ledger || said.damaged > 0;
-        let renewed = unfit.then_some(said.claims);
-        return Ok(Heard { witness, trust: Trust::Sends, ghosts: forgotten, renewed });
-    }
-    Ok(silent(witness, Trust::Observes { why, mend: adopt() }))
+    txn.commit().map_err(|e| uncertain(&e))?;
+    Ok(taken)
 }
 
 pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
@@ -273,15 +321,22 @@ pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
     match builder.open(path) {
         Ok(database) => Ok(database),
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use(path)),
-        Err(error) => Err(LedgerError::Untrusted {
-            why: format!("{} does not open: {error}", path.display()),
-            mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
-        }),
+        Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))
+            if error.kind() != std::io::ErrorKind::InvalidData =>
+        {
+            Err(unusable(&path.display().to_string(), &error))
+        }
+        Err(error) => Err(damaged(path, &error)),
     }
 }
 
 /// Makes a ledger under another name and gives it its own when it is whole.
-fn create(path: &Path, clock: &dyn Clock, ghosts: &[Claimed]) -> Result<(), LedgerError> {
+fn create(
+    path: &Path,
+    clock: &dyn Clock,
+    host: Option<String>,
+    ghosts: &[Claimed],
+) -> Result<(), LedgerError> {
     let fresh = path.with_extension("redb.new");
     let failed = |e: &dyn std::fmt::Display| unusable(&format!("{}", fresh.display()), e);
     if let Err(error) = std::fs::remove_file(&fresh)
@@ -309,7 +364,7 @@ fn create(path: &Path, clock: &dyn Clock, ghosts: &[Claimed]) -> Result<(), Ledg
             let mut tables = super::tables::Tables::make(&txn)?;
             let ledger = EntryId::from_bytes(id);
             let made = clock.now();
-            tables.set_meta("identity", &Identity { ledger, made, layout: LAYOUT })?;
+            tables.set_meta("identity", &Identity { ledger, made, layout: LAYOUT, host })?;
             let claim = ghosts.iter().map(|g| g.number).max().unwrap_or(0);
             tables.set_meta("numbers", &Numbers { claim, latest: made, ..Numbers::default() })?;
             for ghost in ghosts {
@@ -335,7 +390,7 @@ fn identity(database: &Database) -> Result<Identity, LedgerError> {
         }),
         None => Err(LedgerError::Untrusted {
             why: "it is a database without a ledger in it".to_owned(),
-            mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+            mend: MEND_DAMAGED.to_owned(),
         }),
     }
 }
@@ -359,55 +414,6 @@ fn meta<T: serde::de::DeserializeOwned>(
         Some(row) => super::records::decode(key.as_bytes(), row.value()).map(Some),
         None => Ok(None),
     }
-}
-
-/// Takes the lock beside the ledger and writes who we are into it.
-pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|e| unusable(&format!("its folder {}", folder.display()), &e))?;
-    let lock_path = lock_path(path);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(|e| unusable(&format!("its lock {}", lock_path.display()), &e))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Err(in_use(path)),
-        // A file system that cannot lock cannot keep a second daemon out.
-        Err(std::fs::TryLockError::Error(e)) => {
-            return Err(unusable(&format!("its lock {}", lock_path.display()), &e));
-        }
-    }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "process {}", std::process::id()))
-        .map_err(|e| unusable(&format!("its lock {}", lock_path.display()), &e))?;
-    if let Ok(found) = std::fs::metadata(path)
-        && found.permissions().mode() & 0o077 != 0
-    {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-            .map_err(|e| unusable(&path.display().to_string(), &e))?;
-    }
-    Ok(file)
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    path.with_extension("lock")
-}
-
-fn in_use(path: &Path) -> LedgerError {
-    let mut holder = String::new();
-    let read = File::open(lock_path(path)).and_then(|f| f.take(64).read_to_string(&mut holder));
-    let holder = holder.trim();
-    let holder = if read.is_ok() && !holder.is_empty() { holder } else { "another process" };
-    LedgerError::InUse { path: path.display().to_string(), holder: holder.to_owned() }
 }
 
 pub(super) fn unusable(what: &str, why: &dyn std::fmt::Display) -> LedgerError {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ledger::{DeliveryView, LedgerError, Replay, ReplayStep, Selection, Verdict};
 use crate::model::{
-    DeliveryId, Event, Found, How, IdempotencyKey, Receipt, Status, WithdrawReason,
+    DeliveryId, Event, Found, How, IdempotencyKey, Receipt, Status, WhenAbsent, WithdrawReason,
 };
 
 use super::batch::{Batch, Told};
@@ -14,6 +14,14 @@ use super::settle::without_request;
 
 /// The longest rest between two questions about one delivery in doubt.
 const LOOK_MAX: Duration = Duration::from_secs(6 * 3_600);
+
+/// From the moment of doubt on, until an answer "absent" counts: what was under way has arrived then, and
+/// the slowest index has taken it up.
+const ABSENT_AFTER: Duration = Duration::from_secs(5 * 60);
+/// Between the first and the last answer "absent" that counts.
+const ABSENT_APART: Duration = Duration::from_secs(60);
+/// A post that was sent this often and is not there each time needs a person.
+const ABSENT_SENDS_MAX: u32 = 4;
 
 impl Batch<'_, '_> {
     pub(super) fn release(
@@ -73,7 +81,7 @@ impl Batch<'_, '_> {
         verdict: Verdict,
         who: &str,
     ) -> Result<Status, LedgerError> {
-        let row = self.delivery(id)?;
+        let mut row = self.delivery(id)?;
         let entry = self.tables.entry(id.entry)?;
         if !matches!(row.status, Status::InDoubt { .. }) {
             return Err(LedgerError::Refused(format!(
@@ -109,6 +117,20 @@ impl Batch<'_, '_> {
                 let evidence = "the platform was asked and does not have it".to_owned();
                 (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
             }
+            Verdict::Absent(why) => {
+                let evidence =
+                    format!("it was not found when asked, and {why}: a person must look");
+                if self.now >= row.since.plus(ABSENT_AFTER) {
+                    // The first and the last are what counts.
+                    row.absent.truncate(1);
+                    row.absent.push(self.now);
+                }
+                if self.is_believed(id, &row)? {
+                    (Event::Absent { not_before: self.now }, "not found (when_absent)".to_owned())
+                } else {
+                    (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
+                }
+            }
             Verdict::Asked(Found::Unsure(evidence)) => {
                 (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
             }
@@ -130,6 +152,21 @@ impl Batch<'_, '_> {
             row = self.apply(id, &without_request(row), &entry, event, who, &why)?;
         }
         Ok(row.status)
+    }
+
+    /// Whether the group believes its platform that a post in doubt is not there: it was asked twice, well
+    /// apart, and after what was on its way has arrived and can be seen.
+    fn is_believed(&self, id: DeliveryId, row: &DeliveryRow) -> Result<bool, LedgerError> {
+        let (Status::InDoubt { attempt, .. }, Some((audience, _))) =
+            (&row.status, self.core.audience(id.group))
+        else {
+            return Ok(false);
+        };
+        let sends = audience.when_absent == WhenAbsent::Send;
+        if !sends || *attempt >= ABSENT_SENDS_MAX || row.haunted || self.is_replaced(id)? {
+            return Ok(false);
+        }
+        Ok(matches!(row.absent[..], [first, last] if last.since(first) >= ABSENT_APART))
     }
 
     /// Whether a person has opened another generation in this one's place.
@@ -263,6 +300,7 @@ impl Batch<'_, '_> {
             key: IdempotencyKey::of(&entry.id, group, id.generation),
             first_sent: None,
             haunted: false,
+            absent: Vec::new(),
             request: None,
             lines: Vec::new(),
         };

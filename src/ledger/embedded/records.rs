@@ -106,6 +106,9 @@ pub(super) struct DeliveryRow {
     /// A lost ledger has claimed it too: what was sent then, and when, is not known here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) haunted: bool,
+    /// When the platform was asked in full and did not have it, since it was last sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) absent: Vec<Time>,
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
@@ -140,6 +143,9 @@ pub(super) struct Identity {
     pub(super) made: Time,
     /// The layout of the tables.
     pub(super) layout: u32,
+    /// The machine it belongs to, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<String>,
 }
 
 /// The running numbers, in one row since every commit moves some of them.
@@ -160,6 +166,8 @@ pub(super) struct Numbers {
     pub(super) lane: u32,
     /// The newest feed.
     pub(super) feed: u32,
+    /// Counts the processes that have written to this ledger.
+    pub(super) epoch: u64,
 }
 
 /// `DeliveryId` as a key: in the order of time.

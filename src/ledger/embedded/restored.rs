@@ -14,8 +14,9 @@ pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &N
     let Some(said) = said.filter(|said| said.ledger == *ledger && said.damaged == 0) else {
         return false;
     };
-    // One that was begun anew after a loss begins later; an empty one may have been begun just now.
-    said.claims.iter().map(|c| c.number).min().is_some_and(|first| first <= numbers.claim + 1)
+    // One that was begun anew after a loss begins later.
+    said.began.is_some_and(|epoch| epoch <= numbers.epoch)
+        || said.claims.iter().map(|c| c.number).min().is_some_and(|n| n <= numbers.claim + 1)
 }
 
 impl Batch<'_, '_> {

@@ -23,6 +23,7 @@ fn setup(groups: &[&str]) -> Setup {
         name: (*name).into(),
         lane: "lane".into(),
         feeds: vec!["blog".into()],
+        when_absent: crate::model::WhenAbsent::Wait,
     };
     Setup {
         policy: Policy { settle: Duration::ZERO, ..Policy::default() },
@@ -37,7 +38,7 @@ fn setup(groups: &[&str]) -> Setup {
 
 fn open(folder: &Path, mend: Option<Mend>) -> Opened {
     let clock = TokioClock::starting_at(START);
-    open::first(&folder.join("ledger.redb"), clock, mend).expect("opens")
+    open::first(&folder.join("ledger.redb").into(), clock, mend).expect("opens")
 }
 
 type Told<T> = mpsc::Receiver<Result<T, LedgerError>>;
@@ -125,6 +126,19 @@ async fn an_outcome_that_was_not_written_down_is_not_forgotten() {
     run(&mut open, move |batch| batch.settle(FIRST, number, &published(), None)).expect("settled");
     assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Published);
     assert!(open.core.live.is_empty(), "and nothing is kept of it");
+}
+
+/// A disk that fails at the wrong moment forgets the claim; what was sent on its strength goes out again.
+#[tokio::test]
+async fn a_claim_that_was_not_written_down_is_not_granted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let (claims, told) = job(|batch| batch.claim(FIRST, Request::get("/")));
+    let (panics, _) = job::<()>(|_| panic!("the disk is gone"));
+    writer::batch(&mut open, vec![claims, panics]);
+    let told = told.recv().expect("answered");
+    assert!(matches!(told, Err(LedgerError::Uncertain(_))), "{told:?}");
+    assert_eq!(status(&mut open, FIRST).kind(), StatusKind::Due);
 }
 
 /// A reload whose commit fails, and then another config: groups must not take each other's posts.

@@ -16,7 +16,7 @@ use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
 use super::copy::{self, Copying};
-use super::open::{self, Mend, Opened};
+use super::open::{self, Mend, Opened, Place};
 use super::tables::broken;
 use super::verify;
 
@@ -37,21 +37,21 @@ pub(super) enum Message {
 
 /// Opens the ledger, says so, and serves until it is closed or nobody can ask any more.
 pub(super) fn run(
-    path: &Path,
+    place: &Place,
     clock: Arc<dyn Clock>,
     mend: Option<Mend>,
     opened: oneshot::Sender<Result<(), LedgerError>>,
     queue: &mpsc::Receiver<Message>,
 ) {
-    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(path, clock, mend))) {
+    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(place, clock, mend))) {
         Ok(Ok(open)) => open,
         Ok(Err(error)) => return drop(opened.send(Err(error))),
-        Err(_) => return drop(opened.send(Err(fell_over(path)))),
+        Err(_) => return drop(opened.send(Err(fell_over(&place.path)))),
     };
     if opened.send(Ok(())).is_err() {
         return;
     }
-    if let Err(error) = copy::sweep(path) {
+    if let Err(error) = copy::sweep(&place.path) {
         tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
@@ -82,17 +82,20 @@ pub(super) fn run(
                         let txn = database.begin_read().map_err(broken)?;
                         verify::walk(&txn, &open.core.ledger, progress.as_ref())
                     }))
-                    .unwrap_or_else(|_| Err(fell_over(path))),
+                    .unwrap_or_else(|_| Err(fell_over(&place.path))),
                     None => Err(LedgerError::Unusable("it is not open".to_owned())),
                 };
                 drop(answer.send(proof));
             }
             Some(Message::Snapshot(answer)) => match &open.database {
-                Some(database) => copying.begin(database, path, answer),
+                Some(database) => copying.begin(database, &place.path, answer),
                 None => drop(answer.send(Err(LedgerError::Unusable("it is not open".to_owned())))),
             },
             Some(Message::Close(answer)) => {
                 copying.end();
+                if let Err(error) = open.core.leave() {
+                    tracing::warn!(%error, "how far the ledger has come is not witnessed");
+                }
                 // The file is closed and its lock is free before the caller goes on.
                 drop(open);
                 answer.send(()).ok();
@@ -106,7 +109,7 @@ pub(super) fn run(
 fn fell_over(path: &Path) -> LedgerError {
     LedgerError::Untrusted {
         why: format!("{} is damaged so badly that reading it fails", path.display()),
-        mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+        mend: open::MEND_DAMAGED.to_owned(),
     }
 }
 
@@ -147,20 +150,19 @@ fn commit(
     #[expect(clippy::disallowed_methods, reason = "the ledger's own door to its database")]
     let mut txn = database.begin_write().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
     txn.set_quick_repair(true);
-    let claims;
-    {
+    let taken = {
         let mut batch = Batch::begin(&txn, core)?;
         for job in jobs {
             finishes.push(job(Ok(&mut batch)));
         }
         match batch.end()? {
             None => return txn.abort().map_err(|e| LedgerError::Uncertain(e.to_string())),
-            Some(taken) => claims = taken,
+            Some(taken) => taken,
         }
-    }
+    };
     #[expect(clippy::disallowed_methods, reason = "the ledger's own commit, with quick-repair on")]
     txn.commit().map_err(|e| LedgerError::Uncertain(e.to_string()))?;
-    core.witnessed(&claims)?;
+    core.committed(&taken)?;
     core.sick = None;
     Ok(())
 }

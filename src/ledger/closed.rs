@@ -1,0 +1,78 @@
+//! A ledger that cannot be opened: whoever asks is told why, and nothing is sent.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+
+use super::{
+    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
+    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+};
+
+/// Stands in for a ledger until it can be opened.
+#[derive(Debug)]
+pub struct Closed {
+    why: Mutex<LedgerError>,
+}
+
+impl Closed {
+    /// Closed, for this reason.
+    #[must_use]
+    pub const fn new(why: LedgerError) -> Self {
+        Self { why: Mutex::new(why) }
+    }
+
+    /// Closed, for another reason.
+    pub fn set(&self, why: LedgerError) {
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn why(&self) -> LedgerError {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn no<T: Send + 'static>(&self) -> Reply<T> {
+        let why = self.why();
+        Box::pin(async { Err(why) })
+    }
+}
+
+/// Every verb is refused in the same words.
+macro_rules! refuse {
+    ($($verb:ident($($arg:ty),*) -> $reply:ty;)*) => {
+        impl Ledger for Closed {
+            $(fn $verb(&self, $(_: $arg),*) -> Reply<$reply> { self.no() })*
+        }
+    };
+}
+
+refuse! {
+    configure(Setup) -> ();
+    feed(&str) -> (Option<FeedState>, Option<Duration>);
+    admit(Intake) -> Admitted;
+    due(&str) -> Waiting;
+    due_one(DeliveryId) -> Waiting;
+    claim(DeliveryId, Request) -> Claim;
+    reclaim(DeliveryId, Guarantee) -> Claim;
+    settle(&Spent) -> Settled;
+    unfit(DeliveryId, String) -> ();
+    resolve(DeliveryId, Verdict, Who) -> Status;
+    reopen(Replay, Who) -> Vec<ReplayStep>;
+    release(Selection, Who) -> Vec<DeliveryView>;
+    withdraw(Selection, String, Who) -> Vec<DeliveryView>;
+    pause(Option<String>, String, Who) -> Vec<String>;
+    resume(Option<String>, Who) -> Vec<String>;
+    stop_all(String, Who) -> ();
+    trouble(&str, String, Option<Duration>, bool) -> ();
+    find(&str) -> Vec<EntryView>;
+    history(u64) -> Vec<journal::Line>;
+    waiting(usize) -> Vec<DeliveryView>;
+    overview() -> Overview;
+    verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;
+    snapshot() -> PathBuf;
+    close() -> ();
+}
