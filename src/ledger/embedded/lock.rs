@@ -100,3 +100,28 @@ pub(super) fn in_use(ledger: &Path) -> LedgerError {
     let holder = if read.is_ok() && !holder.is_empty() { holder } else { "another process" };
     LedgerError::InUse { path: ledger.display().to_string(), holder: holder.to_owned() }
 }
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child that is being started has our files for a moment: closing ours would not free it.
+        self.file.unlock().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A daemon that is ended and started at once would be turned away by a lock that nobody holds.
+    #[test]
+    fn a_lock_that_was_given_back_is_free_whoever_has_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = folder.path().join("ledger.redb");
+        let lock = Lock::take(&ledger).expect("free");
+        let child = lock.file.try_clone().expect("inherited");
+        assert!(Lock::take(&ledger).is_err(), "held");
+        drop(lock);
+        Lock::take(&ledger).expect("free again");
+        drop(child);
+    }
+}
