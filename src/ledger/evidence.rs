@@ -335,6 +335,8 @@ pub struct Fate {
     pub claims: u32,
     /// Who opened this generation by hand, and why.
     pub by_hand: Option<String>,
+    /// Whether this is known from an export of another ledger, and not from lines of this one.
+    pub imported: bool,
     /// The HTTP status of the last answer.
     pub http: Option<u16>,
     /// The digest of the last request.

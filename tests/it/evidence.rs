@@ -351,6 +351,8 @@ async fn what_an_import_knows_is_never_sent() {
     assert!(first.contains("\"event\":\"import\""), "{first}");
     assert!(first.contains(before[0]["head"].as_str().expect("a head")), "{first}");
     done(&other, &["ledger", "verify"]).await;
+    let page = done(&other, &["ledger", "export", "--format", "html"]).await;
+    assert!(page.contains("as the record of an earlier ledger tells"), "{page}");
 
     feed(&other, &["Old", "One", "Two", "Three"]);
     let requests = (good.requests(), lossy.requests());

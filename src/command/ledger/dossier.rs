@@ -147,8 +147,9 @@ fn opening(to: &mut impl Write, header: &Header, sum: &Summary) -> Result<(), St
     let once = if sum.published == 0 { String::new() } else { once };
     writeln!(
         to,
-        "<p class=\"lead\">{posts} for {groups}: posted {times}. <strong>{once}</strong></p>\n<ul>"
+        "<p class=\"lead\">{posts} for {groups}: posted {times}. <strong>{once}</strong></p>"
     )?;
+    let mut told = Vec::new();
     let doubted = "nobody knows whether it arrived, and it is not sent again unless somebody has looked \
                    or the platform cannot show it twice";
     for (number, words) in [
@@ -159,27 +160,38 @@ fn opening(to: &mut impl Write, header: &Header, sum: &Summary) -> Result<(), St
         (sum.withdrawn, "withdrawn before it was sent.".to_owned()),
     ] {
         if number > 0 {
-            writeln!(to, "<li>{number} {words}</li>")?;
+            told.push(format!("{number} {words}"));
         }
     }
     if sum.older > 0 {
         let older = count(sum.older, "older post");
         let were = if sum.older == 1 { "was" } else { "were" };
-        writeln!(to, "<li>{older} {were} there before oncecast was, and never sent by it.</li>")?;
+        told.push(format!("{older} {were} there before oncecast was, and never sent by it."));
     }
-    writeln!(to, "</ul>")?;
+    list(to, &told)?;
     if !sum.explained.is_empty() {
-        writeln!(to, "<h2>What needs a word</h2>\n<ul>")?;
-        for words in &sum.explained {
-            writeln!(to, "<li>{words}</li>")?;
-        }
+        writeln!(to, "<h2>What needs a word</h2>")?;
+        let mut told = sum.explained.clone();
         let all = sum.doubt + sum.repeated;
         let more = all.saturating_sub(sum.explained.len() as u64);
         if more > 0 {
-            writeln!(to, "<li>And {more} more, which stand with their posts.</li>")?;
+            told.push(format!("And {more} more, which stand with their posts."));
         }
-        writeln!(to, "</ul>")?;
+        list(to, &told)?;
     }
+    Ok(())
+}
+
+/// A list of what is markup already.
+fn list(to: &mut impl Write, told: &[String]) -> Result<(), Stop> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "<ul>")?;
+    for words in told {
+        writeln!(to, "<li>{words}</li>")?;
+    }
+    writeln!(to, "</ul>")?;
     Ok(())
 }
 
@@ -245,6 +257,9 @@ fn row(to: &mut impl Write, fate: &Fate) -> Result<(), Stop> {
         Status::Held { reason } => write!(to, ": {}", Text(&reason.to_string()))?,
         Status::Withdrawn { reason } => write!(to, ": {}", Text(&reason.to_string()))?,
         Status::Due { .. } | Status::Claimed { .. } | Status::Baseline => {}
+    }
+    if fate.imported {
+        write!(to, "; as the record of an earlier ledger tells, which the first line names")?;
     }
     if fate.claims > 1 {
         write!(to, "; {} attempts under one key", fate.claims)?;

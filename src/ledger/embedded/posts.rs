@@ -62,6 +62,7 @@ impl Frozen {
             since: row.since,
             claims: 0,
             by_hand: None,
+            imported: false,
             http: None,
             digest: None,
         };
@@ -76,6 +77,7 @@ impl Frozen {
                     let digest = line.detail.rsplit_once("sha256:");
                     fate.digest = digest.map(|(_, digest)| digest.to_owned());
                 }
+                "import" => fate.imported = true,
                 "replay" => fate.by_hand = Some(format!("{}: {}", line.who, line.detail)),
                 _ => {}
             }
