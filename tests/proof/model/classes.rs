@@ -1,0 +1,93 @@
+//! Each class of guarantee under every kind of fault: all laws hold in every state.
+
+use super::laws::holds;
+use super::setup::{Asks, Class, Left, Manner, Mends, Setup};
+use super::sights::Sight::*;
+
+/// As far as a key's window and the looks after it go; without a window, as far as three looks.
+fn horizon(class: Class) -> u8 {
+    if class.guarantee.repeatable_for().is_some() { 7 } else { 6 }
+}
+
+fn every_law_holds(class: Class) {
+    let of = Setup { horizon: horizon(class), ..Setup::of(class) };
+    // One delivery, and everything that machines do to it.
+    let left = Left { kills: 2, lost: 2, noes: 1, laters: 1, ..Left::default() };
+    holds(Setup { left, ..of.clone() }, &[Published, Refused, InDoubt, Late, Orphan, Aged]);
+    let left = Left { kills: 1, commits: 2, lost: 1, ..Left::default() };
+    holds(Setup { left, horizon: 4, ..of.clone() }, &[Ungranted, Orphan]);
+    // From every state, what is left to itself comes to rest.
+    let left = Left { kills: 1, drops: 1, lost: 1, noes: 1, ..Left::default() };
+    holds(Setup { left, horizon: 4, rests: true, ..of.clone() }, &[Orphan]);
+    // Two of everything.
+    let left = Left { kills: 1, lost: 1, laters: 1, ..Left::default() };
+    let two = Setup { left, horizon: 3, ..of.clone() };
+    holds(Setup { posts: 2, ..two.clone() }, &[Published, InDoubt]);
+    holds(Setup { groups: 2, ..two.clone() }, &[Published, InDoubt]);
+    // A reload that finds a loop busy starts another beside it.
+    let mends = match class.manner {
+        Manner::Key | Manner::Shows => Mends { reclaim_waits: true, ..Mends::NOW },
+        _ => Mends::NOW,
+    };
+    holds(Setup { workers: 2, mends, ..two.clone() }, &[Published, InDoubt, StaleChoice]);
+    // A second daemon waits at the lock, or is not kept out.
+    let left = Left { kills: 1, lost: 1, noes: 1, ..Left::default() };
+    let two = Setup { nodes: 2, left, horizon: 4, ..of.clone() };
+    holds(two.clone(), &[Published]);
+    holds(Setup { lock: false, mends, ..two }, &[Published, StaleChoice]);
+    // A person has a word in it.
+    let left = Left { kills: 1, lost: 1, noes: 1, words: 1, agains: 1, withdraws: 1, ..Left::default() };
+    let mends = Mends { generations_apart: class.asks == Asks::ByContent, ..Mends::NOW };
+    let words = Setup { left, mends, generations: 2, horizon: 4, ..of.clone() };
+    holds(words, &[Published, Again, Withdrawn]);
+    // An older copy of the ledger is put back.
+    let left = Left { kills: 2, lost: 1, restores: 1, words: 1, ..Left::default() };
+    holds(Setup { left, horizon: 4, ..of }, &[Older, Haunted]);
+}
+
+#[test]
+fn derived_id_is_told_once() {
+    every_law_holds(Class::DERIVED);
+}
+
+#[test]
+fn two_phase_is_told_once() {
+    every_law_holds(Class::TWO_PHASE);
+}
+
+#[test]
+fn keyed_is_told_once() {
+    every_law_holds(Class::KEYED);
+}
+
+#[test]
+fn keyed_that_cannot_be_asked_is_told_once() {
+    every_law_holds(Class::KEYED_UNASKED);
+}
+
+/// Compatible servers that ignore the key exist: asking comes before repeating.
+#[test]
+fn keyed_that_ignores_its_key_is_told_once() {
+    every_law_holds(Class::KEY_IGNORED);
+}
+
+#[test]
+fn verifiable_is_told_once() {
+    every_law_holds(Class::VERIFIABLE);
+}
+
+/// Under the timing assumption alone; `limits.rs` shows what it is worth.
+#[test]
+fn verifiable_that_sends_what_is_absent_is_told_once() {
+    every_law_holds(Class::VERIFIABLE_SEND);
+}
+
+#[test]
+fn content_dedup_is_told_once() {
+    every_law_holds(Class::DEDUP);
+}
+
+#[test]
+fn blind_is_told_once() {
+    every_law_holds(Class::BLIND);
+}
