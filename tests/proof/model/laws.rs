@@ -99,9 +99,11 @@ impl Protocol {
             acts.clear();
             quiet.acts(&world, &mut acts);
             // One who finds a ledger that only observes mends it by the command that it names.
-            acts.retain(|act| !matches!(act, Act::Tick | Act::Start { adopt: false, .. }) || {
-                let mends = matches!(act, Act::Start { .. });
-                mends && !acts_mend(&quiet, &world)
+            let mends = acts.iter().any(|act| matches!(act, Act::Start { adopt: true, .. }));
+            acts.retain(|act| match act {
+                Act::Tick => false,
+                Act::Start { adopt, .. } => *adopt == mends,
+                _ => true,
             });
             let next = acts.iter().map(|act| quiet.step(&world, *act)).find(|next| *next != world);
             match next {
@@ -130,12 +132,6 @@ impl Protocol {
                 is_at_rest(&row.stand) && (may_wait || !waits)
             })
     }
-}
-
-fn acts_mend(protocol: &Protocol, world: &World) -> bool {
-    let mut acts = Vec::new();
-    protocol.acts(world, &mut acts);
-    acts.iter().any(|act| matches!(act, Act::Start { adopt: true, .. }))
 }
 
 /// Whether a claim is held by nobody while a daemon runs.

@@ -190,20 +190,37 @@ pub(super) enum Cut {
 }
 
 /// Mends of what this model has found; `findings.rs` says what each is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mends {
     /// `reclaim` itself sees that `doubt_after` has passed since the row fell into doubt.
     pub(super) reclaim_waits: bool,
-    /// What is found by content proves nothing where another generation may have been shown.
+    /// What is found by content proves nothing where there is another generation.
     pub(super) generations_apart: bool,
-    /// Doubts of a ledger that was put back count as claimed by the lost one.
+    /// After `adopt-restored`, whatever is in doubt counts as claimed by the lost ledger.
     pub(super) doubts_haunted: bool,
+    /// The witness tells of settlements too, so that a copy from before one is seen to be older.
+    pub(super) settlements_witnessed: bool,
+    /// What is new at the first poll after `adopt-restored` waits for a person.
+    pub(super) news_held: bool,
 }
 
 impl Mends {
     /// What the product has.
-    pub(super) const NOW: Self =
-        Self { reclaim_waits: false, generations_apart: false, doubts_haunted: false };
+    pub(super) const NOW: Self = Self {
+        reclaim_waits: false,
+        generations_apart: false,
+        doubts_haunted: false,
+        settlements_witnessed: false,
+        news_held: false,
+    };
+    /// What it would have with every mend.
+    pub(super) const ALL: Self = Self {
+        reclaim_waits: true,
+        generations_apart: true,
+        doubts_haunted: true,
+        settlements_witnessed: true,
+        news_held: true,
+    };
 }
 
 /// When an author may delete.

@@ -1,10 +1,11 @@
 //! What may happen next, and what it does: the daemon's steps with a crash possible between any two, the
 //! platform's, the network's, a person's, and time.
 
+use super::names::GUISES;
 use super::setup::{AGREEING, Asks, Cut, DOUBT_AFTER, Deletes, LATE_MAX, Left, Manner, Proved, Setup, WINDOW};
 use super::sights::{Sight, Sights};
 use super::verbs::Verbs;
-use super::world::{Call, Find, Node, Stand, Task, World, broken};
+use super::world::{Call, Find, Node, Row, Stand, Task, World, broken};
 
 /// How a commit ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,13 @@ pub(super) enum Act {
 
 /// Another id than the one that every attempt of a delivery has.
 const OTHER: u8 = 7;
+
+/// The id that we derive for a delivery, as a bit: it comes of the entry's first name and of when it was
+/// entered.
+fn id_of(world: &World, row: &Row) -> u8 {
+    let entered = &world.ledger.entries[usize::from(row.entry)];
+    1 << (entered.first % GUISES + GUISES * entered.life)
+}
 
 /// A setup at work.
 #[derive(Debug, Clone)]
@@ -283,12 +291,27 @@ impl Protocol {
     /// Whether the ledger is no older than its witness.
     fn is_whole(&self, world: &World) -> bool {
         world.witness.iter().all(|(number, _)| *number <= world.ledger.claim)
+            && world.ledger.settled >= world.witnessed
     }
 
     /// Does one step.
     pub(super) fn step(&self, before: &World, act: Act) -> World {
         let mut world = before.clone();
         self.act(&mut world, act);
+        if self.setup.mends.settlements_witnessed {
+            let settles = matches!(
+                act,
+                Act::Settle { .. }
+                    | Act::Conclude { .. }
+                    | Act::SayThere { .. }
+                    | Act::SayAbsent { .. }
+            );
+            let trusts = world.nodes.iter().any(|node| node.trusts);
+            if settles && trusts && world.ledger != before.ledger {
+                world.ledger.settled += 1;
+                world.witnessed = world.ledger.settled;
+            }
+        }
         world.sorted()
     }
 
@@ -296,7 +319,8 @@ impl Protocol {
         match act {
             Act::Poll => {
                 let (guise, life) = (world.guise, world.life);
-                self.verbs(world).admit(guise, life);
+                let trusts = world.nodes.iter().any(|node| node.trusts);
+                self.verbs(world).admit(guise, life, trusts);
             }
             Act::Rename => {
                 world.left.renames -= 1;
@@ -420,6 +444,8 @@ impl Protocol {
                 world.ledger.ghosts |= 1 << key;
                 world.ledger.claim = world.ledger.claim.max(*number);
             }
+            world.ledger.settled = world.witnessed;
+            world.ledger.adopted = self.setup.mends.news_held;
         }
         let mended = adopt && self.setup.mends.doubts_haunted;
         let mut verbs = self.verbs(world);
@@ -545,27 +571,27 @@ impl Protocol {
         let own = ledger.key_of(at);
         let is_covered = ledger.claim >= permit && world.witness.contains(&(permit, own));
         let truth = ledger.truth_of(at);
-        let life = ledger.entries[usize::from(at.entry)].life;
+        let id = u8::try_from(id_of(world, at).trailing_zeros()).expect("few");
         let it = &mut world.truth[truth];
         let other = self.cuts(Cut::RepeatUnderAnotherKey) && it.open_calls > 0;
-        let (key, life) = if other { (own | 128, OTHER) } else { (own, life) };
+        let (key, id) = if other { (own | 128, OTHER) } else { (own, id) };
         if !is_covered {
             world.broken |= broken::CALL_WITHOUT_CLAIM;
         }
-        if let Some((first, first_key, first_life)) = it.first_call {
+        if let Some((first, first_key, first_id)) = it.first_call {
             self.sights.note(Sight::Repeated);
             let elapsed = super::world::time(world.now).since(super::world::time(first));
-            let same = (key, life) == (first_key, first_life);
+            let same = (key, id) == (first_key, first_id);
             let within = self.setup.class.guarantee.repeatable_for().is_some_and(|w| elapsed < w);
             if !(same && within) {
                 world.broken |= broken::REPEAT_THAT_SHOWS;
             }
         } else {
-            it.first_call = Some((world.now, key, life));
+            it.first_call = Some((world.now, key, id));
         }
         it.open_calls = (it.open_calls + 1).min(2);
         let truth = u8::try_from(truth).expect("few");
-        world.calls.push(Call { permit, row, truth, key, life, age: 0, taken: false });
+        world.calls.push(Call { permit, row, truth, key, id, age: 0, taken: false });
         self.set(world, node, task, Task::Waiting { row, permit });
     }
 
@@ -605,7 +631,7 @@ impl Protocol {
         let truth = &world.truth[world.ledger.truth_of(row)];
         match self.setup.class.asks {
             Asks::Cannot => Find::CannotAsk,
-            Asks::ById if truth.there => Find::There,
+            Asks::ById if truth.there && truth.objects & id_of(world, row) != 0 => Find::There,
             Asks::ById => Find::Absent,
             Asks::ByContent => {
                 let since = row.first_sent.unwrap_or(row.since);
@@ -639,7 +665,8 @@ impl Protocol {
             429 => world.left.laters -= 1,
             502 => world.left.lost -= 1,
             _ => {
-                let saved = truth.saved.is_some_and(|at| world.now < at + WINDOW) && it.key < 128;
+                let saved = truth.saved;
+                let saved = saved.is_some_and(|(at, key)| world.now < at + WINDOW && key == it.key);
                 let heeds = self.setup.class.manner == Manner::Key;
                 if !(heeds && saved) {
                     world.calls[usize::from(call)].taken = true;
@@ -678,7 +705,7 @@ impl Protocol {
         }
         let now = world.now;
         let truth = &mut world.truth[usize::from(it.truth)];
-        let object = 1 << it.life;
+        let object = 1 << it.id;
         let shows = match self.setup.class.manner {
             Manner::Object | Manner::Draft => truth.objects & object == 0,
             Manner::Key | Manner::Shows | Manner::Dedups => true,
@@ -688,7 +715,7 @@ impl Protocol {
             truth.at = now;
             truth.there = true;
             truth.objects |= object;
-            truth.saved = truth.saved.or((it.key < 128).then_some(now));
+            truth.saved = truth.saved.or(Some((now, it.key)));
         }
         self.answer(world, call, status);
     }
@@ -727,6 +754,7 @@ impl Protocol {
             now: 0,
             ledger: super::world::Ledger::default(),
             witness: Vec::new(),
+            witnessed: 0,
             backup: None,
             life: 0,
             nodes: vec![Node::default(); usize::from(self.setup.nodes)],

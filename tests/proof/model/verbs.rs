@@ -51,13 +51,15 @@ impl Verbs<'_> {
     }
 
     /// `admit`: what the feed shows, as the real admission decides on it.
-    pub(super) fn admit(&mut self, guise: u8, life: u8) {
+    pub(super) fn admit(&mut self, guise: u8, life: u8, trusts: bool) {
+        let doubtful = self.ledger.adopted || (self.setup.mends.news_held && !trusts);
         let plan = self.setup.names.plan(&self.ledger.entries, self.setup.posts, guise);
         for (post, (known, hold)) in (0..).zip(plan) {
-            let known = known.filter(|_| !self.setup.cuts(Cut::AliasesIgnored) || {
-                let first = self.ledger.entries.iter().any(|e| e.post == post && e.guises & (1 << guise) != 0);
-                first
-            });
+            let ignored = self.setup.cuts(Cut::AliasesIgnored) && {
+                let shows = |e: &&Entered| e.post == post && e.guises & (1 << guise) != 0;
+                !self.ledger.entries.iter().any(|e| shows(&e))
+            };
+            let known = known.filter(|_| !ignored);
             if let Some(known) = known {
                 let entered = &mut self.ledger.entries[usize::from(known)];
                 if entered.guises & (1 << guise) == 0 {
@@ -70,7 +72,7 @@ impl Verbs<'_> {
             let first = super::names::name(post, guise);
             self.ledger.entries.push(Entered { post, first, guises: 1 << guise, life });
             for group in 0..self.setup.groups {
-                let stand = match hold {
+                let stand = match hold || doubtful {
                     true => Stand::Held,
                     false => Stand::Due { attempt: 0, not_before: self.now },
                 };
@@ -85,6 +87,7 @@ impl Verbs<'_> {
                 });
             }
         }
+        self.ledger.adopted &= !trusts;
     }
 
     /// `claim`.
@@ -290,10 +293,14 @@ impl Verbs<'_> {
         }
     }
 
-    /// After `adopt-restored`: what a lost ledger may have learnt of the doubts it had is not known.
+    /// After `adopt-restored`: what a lost ledger has done about its doubts is not known, and may just
+    /// have been done.
     pub(super) fn haunt_doubts(&mut self) {
         for row in &mut self.ledger.rows {
-            row.haunted |= matches!(row.stand, Stand::InDoubt { .. } | Stand::Claimed { .. });
+            if matches!(row.stand, Stand::InDoubt { .. }) {
+                row.haunted = true;
+                row.since = self.now;
+            }
         }
     }
 }

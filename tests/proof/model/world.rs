@@ -143,6 +143,10 @@ pub(super) struct Ledger {
     pub(super) ghosts: u32,
     /// When claims were made, where a cap counts them.
     pub(super) claims: Vec<u8>,
+    /// How much was settled, where the witness is told of it.
+    pub(super) settled: u8,
+    /// Whether it was put back and no poll has been taken since.
+    pub(super) adopted: bool,
 }
 
 impl Ledger {
@@ -213,8 +217,8 @@ pub(super) struct Call {
     pub(super) row: u8,
     pub(super) truth: u8,
     pub(super) key: Key,
-    /// The life of the ledger in which it was composed: ids that we derive are made of it.
-    pub(super) life: u8,
+    /// The id that we derive: of the entry's first name and of the ledger's life when it was entered.
+    pub(super) id: u8,
     /// Ticks since it left.
     pub(super) age: u8,
     /// Whether the platform has taken it and will show it.
@@ -232,8 +236,8 @@ pub(super) struct Truth {
     pub(super) at: u8,
     /// Under which derived ids it stands, one bit each.
     pub(super) objects: u8,
-    /// When the platform saved its key.
-    pub(super) saved: Option<u8>,
+    /// When the platform saved a key of it, and which.
+    pub(super) saved: Option<(u8, Key)>,
     /// Calls made for it of which it is not proved that they were not performed; of more than two
     /// there is no need to know.
     pub(super) open_calls: u8,
@@ -258,6 +262,8 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     /// Number and key of every claim, in order.
     pub(super) witness: Vec<(u8, Key)>,
+    /// What the witness was told of settlements.
+    pub(super) witnessed: u8,
     /// An older copy of the ledger, and of the witness where both are kept.
     pub(super) backup: Option<Box<(Ledger, Vec<(u8, Key)>)>>,
     /// How often a ledger was put back.
