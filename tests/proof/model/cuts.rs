@@ -71,7 +71,6 @@ fn a_ledger_older_than_its_witness_only_observes() {
 
 #[test]
 fn what_a_lost_ledger_claimed_is_not_repeated() {
-    is_needed(Cut::RepeatOfTheHaunted, of(Class::DERIVED, RESTORED), ONCE);
     is_needed(Cut::RepeatOfTheHaunted, of(Class::TWO_PHASE, RESTORED), ONCE);
 }
 

@@ -7,8 +7,9 @@ use oncecast::model::{Guarantee, Outcome, Reference, Response};
 
 use super::names::Names;
 
-/// One tick of the model's clock. A call's timeout (60 s) and a permit's age (10 s) are shorter.
-pub(super) const TICK: Duration = Duration::from_secs(600);
+/// One tick of the model's clock. A call's timeout (60 s) and a permit's age (10 s) are shorter, and the
+/// ten minutes of `Guarantee::REGRET` are three.
+pub(super) const TICK: Duration = Duration::from_secs(200);
 /// `doubt_after` in ticks.
 pub(super) const DOUBT_AFTER: u8 = 2;
 /// The timing assumption: what has left us is heard, or lost for good, before it is older than this.
@@ -18,8 +19,10 @@ pub(super) const LATE_MAX: u8 = 1;
 pub(super) const WINDOW: u8 = 5;
 /// A lane's cap counts claims in this many ticks.
 pub(super) const CAP_TICKS: u8 = 2;
-/// How many questions in a row must find nothing before `when_absent = "send"` believes it.
-pub(super) const AGREEING: u8 = 2;
+/// Ticks of doubt until an answer "absent" counts; two must, a tick apart at least.
+pub(super) const ABSENT_AFTER: u8 = 2;
+/// A post that was sent this often and is not there each time needs a person.
+pub(super) const ABSENT_SENDS_MAX: u8 = 4;
 
 /// How a platform treats a publish call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +65,7 @@ const fn class(name: &'static str, guarantee: Guarantee, manner: Manner, asks: A
     Class { name, guarantee, manner, asks, when_absent_send: false }
 }
 
-const KEYED: Guarantee = Guarantee::Keyed { window: Duration::from_secs(600 * WINDOW as u64) };
+const KEYED: Guarantee = Guarantee::Keyed { window: Duration::from_secs(200 * WINDOW as u64) };
 
 impl Class {
     pub(super) const DERIVED: Self =
@@ -100,7 +103,7 @@ impl Class {
 
     /// Whether it settles every doubt of its own making without a person, once faults stop.
     pub(super) fn settles_alone(&self) -> bool {
-        matches!(self.guarantee, Guarantee::DerivedId | Guarantee::TwoPhase)
+        self.guarantee == Guarantee::TwoPhase
     }
 }
 

@@ -2,7 +2,7 @@
 //! platform's, the network's, a person's, and time.
 
 use super::names::GUISES;
-use super::setup::{AGREEING, Asks, Cut, DOUBT_AFTER, Deletes, LATE_MAX, Left, Manner, Proved, Setup, WINDOW};
+use super::setup::{Asks, Cut, DOUBT_AFTER, Deletes, LATE_MAX, Left, Manner, Proved, Setup, WINDOW};
 use super::sights::{Sight, Sights};
 use super::verbs::Verbs;
 use super::world::{Call, Find, Node, Row, Stand, Task, World, broken};
@@ -514,25 +514,16 @@ impl Protocol {
         };
         let before = world.ledger.clone();
         let truth = world.truth.clone();
-        let it = world.ledger.rows[usize::from(row)];
-        let looks = match it.stand {
-            Stand::InDoubt { looks, .. } => looks,
-            _ => 0,
-        };
-        let agreeing = looks + 1 >= AGREEING || self.cuts(Cut::AbsentAtOnce);
-        let rule = self.setup.class.when_absent_send && found == Find::Absent && agreeing;
         let mut verbs = self.verbs(world);
         let mut granted = None;
         match found {
             Find::There | Find::Unsure => verbs.resolve(row, found),
-            Find::Absent | Find::CannotAsk if rule && !it.haunted => {
-                self.sights.note(Sight::Rule);
-                verbs.absent(row);
-            }
             Find::Absent | Find::CannotAsk => {
                 granted = verbs.reclaim(row, trusts);
-                if granted.is_none() {
-                    verbs.resolve(row, Find::Unsure);
+                match granted {
+                    Some(_) => {}
+                    None if found == Find::Absent => verbs.not_found(row),
+                    None => verbs.resolve(row, Find::Unsure),
                 }
             }
         }

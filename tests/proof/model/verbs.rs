@@ -3,7 +3,9 @@
 
 use oncecast::model::{Event, How, Status, WithdrawReason};
 
-use super::setup::{CAP_TICKS, Cut, DOUBT_AFTER, Proved, Setup};
+use super::setup::{
+    ABSENT_AFTER, ABSENT_SENDS_MAX, CAP_TICKS, Cut, DOUBT_AFTER, Proved, Setup, TICK,
+};
 use super::sights::{Sight, Sights};
 use super::world::{Entered, Find, Ledger, Row, Stand, Truth, broken, receipt, time};
 
@@ -84,6 +86,7 @@ impl Verbs<'_> {
                     since: self.now,
                     first_sent: None,
                     haunted: false,
+                    absent: None,
                 });
             }
         }
@@ -129,7 +132,11 @@ impl Verbs<'_> {
         if self.ledger.is_replaced(&row) && !setup.cuts(Cut::RepeatOfTheReplaced) {
             return None;
         }
-        let elapsed = time(self.now).since(time(first));
+        // What a lost ledger sent was sent any time ago.
+        let elapsed = match row.haunted {
+            true => std::time::Duration::MAX - TICK,
+            false => time(self.now).since(time(first)),
+        };
         let allowed = match setup.class.guarantee.repeatable_for() {
             None => setup.cuts(Cut::RepeatOfTheBlind),
             Some(window) => elapsed < window || setup.cuts(Cut::WindowIgnored),
@@ -155,6 +162,7 @@ impl Verbs<'_> {
         let from_last = self.setup.cuts(Cut::WindowFromLastSend);
         let row = self.row(at);
         row.first_sent = if from_last { Some(now) } else { row.first_sent.or(Some(now)) };
+        row.absent = None;
         let before = row.stand;
         let event = match repeat {
             true => Event::Repeat { permit: permit.into() },
@@ -233,6 +241,27 @@ impl Verbs<'_> {
         self.apply(at, event);
     }
 
+    /// `resolve` with the platform's word that it is not there, which cannot be repeated unseen: what
+    /// becomes of it is the group's rule.
+    pub(super) fn not_found(&mut self, at: u8) {
+        let (now, setup) = (self.now, self.setup);
+        let row = *self.row(at);
+        let Stand::InDoubt { attempt, .. } = row.stand else { return };
+        let at_once = setup.cuts(Cut::AbsentAtOnce);
+        let mut apart = at_once;
+        if now >= row.since + ABSENT_AFTER {
+            apart |= row.absent.is_some_and(|first| first < now);
+            self.row(at).absent = row.absent.or(Some(now));
+        }
+        let open = attempt < ABSENT_SENDS_MAX && !row.haunted && !self.ledger.is_replaced(&row);
+        if setup.class.when_absent_send && open && apart {
+            self.sights.note(Sight::Rule);
+            self.absent(at);
+        } else {
+            self.resolve(at, Find::Unsure);
+        }
+    }
+
     /// A person's word, or the group's own rule, that it is not there.
     pub(super) fn absent(&mut self, at: u8) {
         if !matches!(self.row(at).stand, Stand::InDoubt { .. }) {
@@ -261,6 +290,7 @@ impl Verbs<'_> {
             since: self.now,
             first_sent: None,
             haunted: false,
+            absent: None,
             ..old
         });
         if self.setup.cuts(Cut::PublishedReopens) {
@@ -313,7 +343,7 @@ pub(super) fn is_at_rest(status: &Stand) -> bool {
 /// The real status is what `status` and `why` show; a row in doubt has words there.
 #[test]
 fn whoever_waits_is_seen_to_wait() {
-    let doubt = Stand::InDoubt { attempt: 1, next_look: 2, looks: 0 };
+    let doubt = Stand::InDoubt { attempt: 1, next_look: 2 };
     assert!(is_at_rest(&doubt) && !is_at_rest(&Stand::Due { attempt: 0, not_before: 0 }));
     assert_eq!(doubt.kind(), Status::kind(&Status::InDoubt {
         attempt: 1,

@@ -30,7 +30,7 @@ pub(super) enum Stand {
     Claimed { attempt: u8, permit: u8, maybe: bool },
     Published { by_person: bool },
     Refused,
-    InDoubt { attempt: u8, next_look: u8, looks: u8 },
+    InDoubt { attempt: u8, next_look: u8 },
     Withdrawn,
 }
 
@@ -53,11 +53,11 @@ impl Stand {
                 Status::Published { receipt: receipt(how) }
             }
             Self::Refused => Status::Refused { reason: String::new() },
-            Self::InDoubt { attempt, next_look, looks } => Status::InDoubt {
+            Self::InDoubt { attempt, next_look } => Status::InDoubt {
                 attempt: attempt.into(),
                 evidence: String::new(),
                 next_look: time(next_look),
-                looks: looks.into(),
+                looks: 0,
             },
             Self::Withdrawn => {
                 Status::Withdrawn { reason: WithdrawReason::Person { why: String::new() } }
@@ -78,12 +78,10 @@ impl Stand {
                 Self::Published { by_person: receipt.how == How::Person }
             }
             Status::Refused { .. } => Self::Refused,
-            Status::InDoubt { attempt, next_look, looks, .. } => Self::InDoubt {
-                attempt: small(*attempt),
-                next_look: tick(*next_look),
-                // More looks than the rule counts are all the same.
-                looks: small(*looks).min(super::setup::AGREEING),
-            },
+            // Looks make the rests between them longer; here they are all as short as the first.
+            Status::InDoubt { attempt, next_look, .. } => {
+                Self::InDoubt { attempt: small(*attempt), next_look: tick(*next_look) }
+            }
             Status::Withdrawn { .. } => Self::Withdrawn,
             Status::Baseline => unreachable!("the model begins after the first sight of its feed"),
         }
@@ -123,6 +121,8 @@ pub(super) struct Row {
     pub(super) since: u8,
     pub(super) first_sent: Option<u8>,
     pub(super) haunted: bool,
+    /// When the platform first said "absent" of it, since it was last sent, where that counts.
+    pub(super) absent: Option<u8>,
 }
 
 /// The number of a delivery's key: as different as the real ones.
