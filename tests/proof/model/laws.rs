@@ -52,15 +52,7 @@ impl Model for Protocol {
 
     fn next_state(&self, world: &World, act: Act) -> Option<World> {
         let next = self.step(world, act);
-        for row in &next.ledger.rows {
-            self.sights.note(match row.stand {
-                Stand::Published { .. } if row.generation > 1 => Sight::Again,
-                Stand::Published { .. } => Sight::Published,
-                Stand::Refused => Sight::Refused,
-                Stand::InDoubt { .. } => Sight::InDoubt,
-                _ => continue,
-            });
-        }
+        note(self, &next);
         Some(next)
     }
 
@@ -143,6 +135,19 @@ fn has_orphan(world: &World) -> bool {
         })
 }
 
+/// Notes how deliveries stand.
+pub(super) fn note(protocol: &Protocol, world: &World) {
+    for row in &world.ledger.rows {
+        protocol.sights.note(match row.stand {
+            Stand::Published { .. } if row.generation > 1 => Sight::Again,
+            Stand::Published { .. } => Sight::Published,
+            Stand::Refused => Sight::Refused,
+            Stand::InDoubt { .. } => Sight::InDoubt,
+            _ => continue,
+        });
+    }
+}
+
 /// What an exploration came to.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -155,7 +160,7 @@ pub(super) struct Report {
 }
 
 #[expect(clippy::print_stdout, reason = "the counts are what a reader of the proof looks for")]
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     println!("{line}");
 }
 

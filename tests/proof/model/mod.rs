@@ -6,6 +6,7 @@ mod findings;
 mod laws;
 mod limits;
 mod names;
+mod replay;
 mod setup;
 mod sights;
 mod steps;

@@ -69,6 +69,10 @@ impl Names {
             .collect()
     }
 
+    pub(super) fn entry(&self, name: u8) -> Entry {
+        self.entries[usize::from(name)].0.clone()
+    }
+
     /// The real key of a delivery of the entry first known by this name.
     pub(super) fn key(&self, name: u8, group: u8, generation: u8) -> IdempotencyKey {
         let first = &self.entries[usize::from(name)].1[0].fingerprint;

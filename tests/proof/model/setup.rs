@@ -118,7 +118,7 @@ pub(super) enum Proved {
 }
 
 impl Proved {
-    fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Published { .. } => Self::Published,
             Outcome::Deferred { .. } => Self::Deferred,

@@ -92,6 +92,25 @@ impl Stand {
         self.status().after(event).map(|status| Self::of(&status))
     }
 
+    /// What a real status says, but for its times.
+    pub(super) fn told(status: &Status) -> Self {
+        match status {
+            Status::Due { attempt, .. } => Self::Due { attempt: small(*attempt), not_before: 0 },
+            Status::InDoubt { attempt, .. } => {
+                Self::InDoubt { attempt: small(*attempt), next_look: 0 }
+            }
+            status => Self::of(status),
+        }
+    }
+
+    pub(super) fn without_times(self) -> Self {
+        match self {
+            Self::Due { attempt, .. } => Self::Due { attempt, not_before: 0 },
+            Self::InDoubt { attempt, .. } => Self::InDoubt { attempt, next_look: 0 },
+            stand => stand,
+        }
+    }
+
     pub(super) fn kind(self) -> oncecast::model::StatusKind {
         self.status().kind()
     }

@@ -1,0 +1,502 @@
+//! The model walked beside the real ledger and the real wire: after every step both say the same of every
+//! delivery. What is left out is what cannot be done from outside: a commit that fails, and a kill between
+//! a commit and its witness (`tests/proof` has a disk for those).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use oncecast::adapter::{
+    Adapter, Ask, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+};
+use oncecast::clock::TokioClock;
+use oncecast::ledger::embedded::{Embedded, Mend};
+use oncecast::ledger::{
+    Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Permit, Policy, Replay, Selection,
+    Setup as Config, Sight as Seen, Spent, Trust, Verdict,
+};
+use oncecast::model::{
+    Caps, DeliveryId, Entry, FeedState, Found, Guarantee, IdempotencyKey, Outcome, Reference, Request,
+    Response, Time, WhenAbsent,
+};
+use oncecast::wire::{Answering, Endpoint, Fuse, Get, Outgoing, Transport, Trouble, Wire};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::setup::{Class, DOUBT_AFTER, Left, Proved, Setup, TICK};
+use super::sights::{Sight::*, Sights};
+use super::steps::{Act, Fate, Protocol};
+use super::world::{Find, Stand, Task, World};
+
+const START: Time = Time::from_millis(1_767_323_045_000);
+const WALKS: u64 = 40;
+const STEPS: usize = 70;
+/// So much may the house's clock be ahead of the model's before a limit of theirs could fall apart.
+const RESTS_MAX: Duration = Duration::from_secs(50);
+
+type Answer = Result<Response, Trouble>;
+
+/// A network that gives the answer which the model has decided on, when it has.
+#[derive(Debug, Default)]
+struct Line {
+    next: Mutex<Option<oneshot::Receiver<Answer>>>,
+}
+
+impl Transport for Line {
+    fn send<'a>(&'a self, _: Outgoing<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        let answer = self.next.lock().expect("unpoisoned").take().expect("a call was announced");
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Trouble::Unknown("gone".into()))) })
+    }
+
+    fn get<'a>(&'a self, _: Get<'a>) -> Answering<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Reads answers by the house's default table; nothing else is asked of it.
+#[derive(Debug)]
+struct Reader;
+
+impl Adapter for Reader {
+    fn guarantee(&self, _: &Known) -> Guarantee {
+        Guarantee::Blind
+    }
+    fn prepare(
+        &self,
+        known: &Known,
+        _: &[Response],
+        _: &oncecast::config::Group,
+        _: Time,
+    ) -> Prepare {
+        Prepare::Ready(known.clone())
+    }
+    fn compose(&self, _: &Piece<'_>, _: &Known) -> Result<Post, Unfit> {
+        Err(Unfit("it is not asked".into()))
+    }
+    fn request(&self, _: &Post, _: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
+        Err(Unfit("it is not asked".into()))
+    }
+    fn authorise(
+        &self,
+        _: &Request,
+        _: &IdempotencyKey,
+        _: &Known,
+        _: Time,
+    ) -> Result<Vec<SecretHeader>, Unfit> {
+        Ok(Vec::new())
+    }
+    fn judge(&self, response: &Response) -> Outcome {
+        Outcome::from_status(response, Reference::default())
+    }
+    fn ask(&self, _: &Doubt<'_>, _: &Known, _: &[Response]) -> Ask {
+        Ask::Cannot
+    }
+}
+
+/// The real ledger and wire, and what a daemon holds in its hands.
+struct House {
+    folder: tempfile::TempDir,
+    clock: Arc<TokioClock>,
+    /// What the short rests between attempts have taken so far.
+    rested: Duration,
+    ledger: Option<Arc<Embedded>>,
+    line: Arc<Line>,
+    wire: Arc<Wire>,
+    permits: HashMap<u8, Permit>,
+    calls: HashMap<u8, (oneshot::Sender<Answer>, JoinHandle<Spent>)>,
+    spent: HashMap<u8, Spent>,
+    backup: Option<Vec<u8>>,
+}
+
+fn config(class: Class) -> Config {
+    let when_absent =
+        if class.when_absent_send { WhenAbsent::Send } else { WhenAbsent::Wait };
+    Config {
+        policy: Policy { settle: Duration::ZERO, ..Policy::default() },
+        lanes: vec![Lane {
+            name: "lane".into(),
+            caps: Caps { per_10m: 900, per_hour: 900, per_day: 900 },
+            doubt_after: TICK * u32::from(DOUBT_AFTER),
+        }],
+        groups: vec![Audience {
+            name: "readers".into(),
+            lane: "lane".into(),
+            feeds: vec!["blog".into()],
+            when_absent,
+        }],
+    }
+}
+
+impl House {
+    async fn new(class: Class) -> Self {
+        let line = Arc::new(Line::default());
+        let mut house = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            clock: TokioClock::starting_at(START),
+            rested: Duration::ZERO,
+            ledger: None,
+            wire: Wire::over(Arc::clone(&line) as Arc<dyn Transport>, Fuse::default()),
+            line,
+            permits: HashMap::new(),
+            calls: HashMap::new(),
+            spent: HashMap::new(),
+            backup: None,
+        };
+        // The first sight of the feed is behind us.
+        house.open(class, None).await;
+        let old = Entry { guid: Some("old".into()), title: "Old".into(), ..Entry::default() };
+        house.admit(vec![old]).await;
+        house.close().await;
+        house
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger.redb")
+    }
+
+    fn ledger(&self) -> &Arc<Embedded> {
+        self.ledger.as_ref().expect("open")
+    }
+
+    async fn open(&mut self, class: Class, mend: Option<Mend>) {
+        let clock: Arc<TokioClock> = Arc::clone(&self.clock);
+        let ledger = loop {
+            match Embedded::open_and(&self.path(), Arc::clone(&clock) as _, mend).await {
+                Ok(ledger) => break ledger,
+                // The thread of the one that was dropped is on its way out.
+                Err(LedgerError::InUse { .. }) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        ledger.configure(config(class)).await.expect("configured");
+        self.ledger = Some(ledger);
+        self.wire = Wire::over(Arc::clone(&self.line) as Arc<dyn Transport>, Fuse::default());
+    }
+
+    /// Ends the daemon as a kill does: nobody is told.
+    async fn close(&mut self) {
+        self.permits.clear();
+        self.spent.clear();
+        for (_, (_, call)) in self.calls.drain() {
+            call.abort();
+            drop(call.await);
+        }
+        self.ledger = None;
+    }
+
+    async fn admit(&self, entries: Vec<Entry>) {
+        let sight = Seen::Document { entries, complete: true };
+        let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
+        self.ledger().admit(intake).await.expect("admitted");
+    }
+
+    /// Sends, and leaves the answer to [`House::answer`].
+    fn send(&mut self, permit: u8) {
+        let (answer, answered) = oneshot::channel();
+        *self.line.next.lock().expect("unpoisoned") = Some(answered);
+        let (wire, held) = (Arc::clone(&self.wire), self.permits.remove(&permit).expect("held"));
+        let call = tokio::spawn(async move {
+            let base = "https://platform.example/".parse().expect("a URL");
+            let to = Endpoint { base, timeout: Duration::from_secs(60) };
+            wire.publish(held, &to, &[], &Reader).await
+        });
+        self.calls.insert(permit, (answer, call));
+    }
+
+    async fn answer(&mut self, permit: u8, answer: Answer) {
+        let (tell, call) = self.calls.remove(&permit).expect("under way");
+        drop(tell.send(answer));
+        self.spent.insert(permit, call.await.expect("it ends"));
+    }
+
+    /// What the ledger says of every delivery, by entry and generation.
+    async fn stands(&self) -> HashMap<(u64, u32), oncecast::model::Status> {
+        let found = self.ledger().find("https://blog.example/0").await.expect("readable");
+        let rows = found.into_iter().flat_map(|entry| entry.deliveries);
+        rows.map(|row| ((row.id.entry, row.id.generation), row.status)).collect()
+    }
+}
+
+fn delivery(world: &World, row: u8) -> DeliveryId {
+    let row = &world.ledger.rows[usize::from(row)];
+    // The first entry is the old one.
+    let entry = u64::from(row.entry) + 2;
+    DeliveryId { entry, group: 1, generation: row.generation.into() }
+}
+
+fn status(code: u16) -> Answer {
+    Ok(Response { status: code, ..Response::default() })
+}
+
+/// Does in the house what the model has done in its world; says no where their clocks part.
+async fn follow(house: &mut House, protocol: &Protocol, before: &World, act: Act, next: &World) -> bool {
+    let class = protocol.setup.class;
+    let task_of = |node: u8, task: u8| before.nodes[usize::from(node)].tasks[usize::from(task)];
+    let waits = |permit: u8| {
+        let tasks = before.nodes.iter().flat_map(|node| &node.tasks);
+        tasks.into_iter().any(|t| matches!(t, Task::Waiting { permit: p, .. } if *p == permit))
+    };
+    match act {
+        Act::Poll => {
+            let name = super::names::name(0, before.guise);
+            house.admit(vec![protocol.setup.names.entry(name)]).await;
+        }
+        Act::Start { adopt, .. } => {
+            house.open(class, adopt.then_some(Mend::AdoptRestored)).await;
+        }
+        Act::Kill { .. } | Act::Stop { .. } => house.close().await,
+        Act::Claim { node, task, .. } => {
+            let Task::Chosen { row } = task_of(node, task) else { panic!("chosen") };
+            let id = delivery(before, row);
+            house.ledger().resume(None, "person".into()).await.expect("resumed");
+            loop {
+                match house.ledger().claim(id, Request::get("/")).await.expect("answered") {
+                    Claim::Granted(permit) => {
+                        let number = u8::try_from(permit.number()).expect("few");
+                        house.permits.insert(number, permit);
+                        break;
+                    }
+                    // The model takes no account of the short rests between attempts.
+                    Claim::NotNow { wait: Some(wait), .. } if wait < TICK => {
+                        house.rested += wait;
+                        if house.rested > RESTS_MAX || !house.permits.is_empty() {
+                            return false;
+                        }
+                        tokio::time::advance(wait).await;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Act::Conclude { node, task, .. } => {
+            let Task::Asked { row, found } = task_of(node, task) else { panic!("asked") };
+            conclude(house, class, delivery(before, row), found).await;
+        }
+        Act::Send { node, task } => {
+            let Task::Granted { permit, .. } = task_of(node, task) else { panic!("granted") };
+            house.send(permit);
+            tokio::task::yield_now().await;
+        }
+        Act::CannotConnect { node, task } => {
+            let Task::Granted { permit, .. } = task_of(node, task) else { panic!("granted") };
+            house.send(permit);
+            house.answer(permit, Err(Trouble::Unsent("refused".into()))).await;
+        }
+        Act::GiveUp { node, task } => {
+            let Task::Waiting { permit, .. } = task_of(node, task) else { panic!("waiting") };
+            house.answer(permit, Err(Trouble::Unknown("reset".into()))).await;
+        }
+        Act::Drop { node, task } => match task_of(node, task) {
+            Task::Granted { permit, .. } => drop(house.permits.remove(&permit)),
+            Task::Waiting { permit, .. } => {
+                let (_, call) = house.calls.remove(&permit).expect("under way");
+                call.abort();
+                drop(call.await);
+            }
+            task => panic!("{task:?}"),
+        },
+        Act::Settle { node, task, .. } => {
+            let Task::Heard { permit, proved, .. } = task_of(node, task) else { panic!("heard") };
+            let spent = house.spent.remove(&permit).expect("spent");
+            assert_eq!(Proved::of(spent.outcome()), proved, "the wire proves what the model says");
+            house.ledger().settle(&spent).await.expect("settled");
+        }
+        Act::Hear { call, status: code } | Act::Show { call, status: code } => {
+            let call = before.calls[usize::from(call)];
+            let is_over = next.calls.len() < before.calls.len();
+            if is_over && waits(call.permit) {
+                house.answer(call.permit, status(code)).await;
+            }
+        }
+        Act::SayThere { row } => {
+            let verdict = Verdict::PersonPublished(Reference::default());
+            let id = delivery(before, row);
+            house.ledger().resolve(id, verdict, "person".into()).await.expect("resolved");
+        }
+        Act::SayAbsent { row } => {
+            let id = delivery(before, row);
+            let said = house.ledger().resolve(id, Verdict::PersonAbsent, "person".into()).await;
+            said.expect("resolved");
+        }
+        Act::Again { row } => {
+            let selection = selection(before, row);
+            let replay = Replay { selection, again: Some("wanted".into()), dry_run: false };
+            house.ledger().reopen(replay, "person".into()).await.expect("reopened");
+        }
+        Act::Withdraw { row } => {
+            let selection = selection(before, row);
+            let withdrawn = house.ledger().withdraw(selection, "old".into(), "person".into()).await;
+            withdrawn.expect("withdrawn");
+        }
+        Act::Backup => house.backup = std::fs::read(house.path()).ok(),
+        Act::Restore => {
+            let copy = house.backup.take().expect("kept");
+            // The writer of a killed house must be out of its file.
+            loop {
+                let lock = std::fs::File::open(house.folder.path().join("ledger.lock"));
+                if lock.expect("there").try_lock().is_ok() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            std::fs::write(house.path(), copy).expect("restored");
+        }
+        Act::Tick => {
+            tokio::time::advance(TICK).await;
+            for task in before.nodes.iter().flat_map(|node| &node.tasks) {
+                match *task {
+                    Task::Granted { permit, .. } => {
+                        // Too old to be used: the wire itself must see that.
+                        house.send(permit);
+                        house.answer(permit, status(201)).await;
+                    }
+                    Task::Waiting { permit, .. } => {
+                        house.answer(permit, Err(Trouble::Unknown("timeout".into()))).await;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Act::Rename
+        | Act::Choose { .. }
+        | Act::Ask { .. }
+        | Act::Vanish { .. }
+        | Act::Delete { .. }
+        | Act::Witness { .. }
+        | Act::Reopen { .. } => {}
+    }
+    true
+}
+
+/// As `flow/doubt.rs` goes on after its question.
+async fn conclude(house: &mut House, class: Class, id: DeliveryId, found: Find) {
+    let ledger = Arc::clone(house.ledger());
+    let verdict = match found {
+        Find::There => Verdict::Asked(Found::There(Reference::default())),
+        Find::Unsure => Verdict::Asked(Found::Unsure("unsure".into())),
+        Find::Absent | Find::CannotAsk => {
+            ledger.resume(None, "person".into()).await.expect("resumed");
+            match ledger.reclaim(id, class.guarantee).await.expect("answered") {
+                Claim::Granted(permit) => {
+                    let number = u8::try_from(permit.number()).expect("few");
+                    house.permits.insert(number, permit);
+                    return;
+                }
+                Claim::NotNow { wait: None, why } if found == Find::Absent => Verdict::Absent(why),
+                Claim::NotNow { wait: None, why } => Verdict::Asked(Found::Unsure(why)),
+                Claim::NotNow { .. } | Claim::Gone(_) => return,
+            }
+        }
+    };
+    // What is no longer in doubt cannot be resolved, and is refused.
+    drop(ledger.resolve(id, verdict, "daemon".into()).await);
+}
+
+fn selection(world: &World, row: u8) -> Selection {
+    Selection { entry: delivery(world, row).entry, group: Some("readers".into()) }
+}
+
+/// A walk of faults alone comes to nothing.
+fn weight(act: &Act) -> usize {
+    match act {
+        Act::Poll | Act::Start { .. } => 8,
+        Act::Ask { unsure: false, .. } | Act::Choose { .. } | Act::Claim { .. } => 6,
+        Act::Conclude { .. } | Act::Send { .. } | Act::Settle { .. } => 6,
+        Act::Hear { status: 201, .. } | Act::Show { status: 201, .. } => 6,
+        Act::Tick => 3,
+        _ => 1,
+    }
+}
+
+/// One walk. Ends early where the house trusts less than the model does, since its witness knows more.
+async fn walk(setup: Setup, seed: u64, sights: &Sights) -> usize {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let class = setup.class;
+    let mut protocol = Protocol::of(setup);
+    protocol.sights = sights.clone();
+    let mut house = House::new(class).await;
+    let mut world = protocol.beginning();
+    let mut way = Vec::new();
+    for _ in 0..STEPS {
+        let mut acts = Vec::new();
+        protocol.acts(&world, &mut acts);
+        acts.retain(|act| match act {
+            Act::Claim { fate, .. } | Act::Conclude { fate, .. } | Act::Settle { fate, .. } => {
+                *fate == Fate::Holds
+            }
+            // A command that finds no daemon opens the ledger itself, as a start does.
+            Act::SayThere { .. } | Act::SayAbsent { .. } | Act::Again { .. } | Act::Withdraw { .. } => {
+                world.nodes[0].up
+            }
+            _ => true,
+        });
+        let witness = |act: &&Act| matches!(act, Act::Witness { .. });
+        // Time is one of many, and much else should happen in between.
+        let weighted: Vec<Act> =
+            acts.iter().flat_map(|act| std::iter::repeat_n(*act, weight(act))).collect();
+        let Some(act) = acts.iter().find(witness).or_else(|| random.choice(&weighted)).copied() else {
+            break;
+        };
+        way.push(act);
+        let next = protocol.step(&world, act);
+        if !follow(&mut house, &protocol, &world, act, &next).await {
+            break;
+        }
+        super::laws::note(&protocol, &next);
+        world = next;
+        let committed = |task: &Task| matches!(task, Task::Committed { .. });
+        if house.ledger.is_none() || world.nodes[0].tasks.iter().any(committed) {
+            continue;
+        }
+        let sends = house.ledger().overview().await.expect("told").trust == Trust::Sends;
+        if !sends && world.nodes[0].trusts {
+            break;
+        }
+        assert_eq!(sends, world.nodes[0].trusts, "trust after {way:?}");
+        let stands = house.stands().await;
+        assert_eq!(stands.len(), world.ledger.rows.len(), "deliveries after {way:?}: {stands:?}");
+        for (at, row) in (0..).zip(&world.ledger.rows) {
+            let id = delivery(&world, at);
+            let real = &stands[&(id.entry, id.generation)];
+            let told = Stand::told(real);
+            assert_eq!(told, row.stand.without_times(), "seed {seed}, {id} after {way:?}: {real:?}");
+        }
+    }
+    way.len()
+}
+
+/// The model says of every delivery what the real ledger says of it, or its proofs are of something else.
+#[tokio::test(start_paused = true)]
+async fn the_model_is_of_this_ledger() {
+    let sights = Sights::default();
+    let mut steps = 0;
+    for class in Class::ALL {
+        let left = Left {
+            kills: 2,
+            lost: 2,
+            noes: 1,
+            laters: 1,
+            drops: 1,
+            restores: 1,
+            words: 1,
+            agains: 1,
+            withdraws: 1,
+            renames: 1,
+            ..Left::default()
+        };
+        let setup = Setup { left, generations: 2, workers: 2, horizon: 12, ..Setup::of(class) };
+        for seed in 0..WALKS {
+            steps += walk(setup.clone(), seed, &sights).await;
+        }
+    }
+    super::laws::say(&format!("model: {steps} steps beside the real ledger"));
+    let wanted = [
+        Published, Refused, InDoubt, Withdrawn, Again, Found, Repeated, RefusedRepeat, Rule, Haunted,
+        Older, Recognised, StaleChoice, Aged, Orphan,
+    ];
+    for sight in wanted {
+        assert!(sights.has(sight), "{sight:?} never happened beside the real ledger");
+    }
+}
