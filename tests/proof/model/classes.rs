@@ -19,8 +19,15 @@ fn every_law_holds(class: Class) {
     let left = Left { kills: 1, commits: 2, lost: 1, ..Left::default() };
     holds(Setup { left, horizon: 4, ..of.clone() }, &[Ungranted, Orphan]);
     // From every state, what is left to itself comes to rest.
-    let left = Left { kills: 1, drops: 1, lost: 1, noes: 1, ..Left::default() };
-    holds(Setup { left, horizon: 4, rests: true, ..of.clone() }, &[Orphan]);
+    let rests = Setup { horizon: 4, rests: true, ..of.clone() };
+    let left = Left { kills: 1, drops: 1, lost: 1, noes: 1, laters: 1, ..Left::default() };
+    holds(Setup { left, ..rests.clone() }, &[Orphan]);
+    let left = Left { kills: 1, commits: 1, ..Left::default() };
+    holds(Setup { left, posts: 2, horizon: 2, ..rests.clone() }, &[Ungranted]);
+    let left = Left { kills: 1, restores: 1, ..Left::default() };
+    holds(Setup { left, horizon: 3, ..rests.clone() }, &[Haunted]);
+    let left = Left { lost: 1, agains: 1, words: 1, ..Left::default() };
+    holds(Setup { left, generations: 2, horizon: 3, mends: Mends::ALL, ..rests }, &[Again]);
     // Two of everything.
     let left = Left { kills: 1, lost: 1, laters: 1, ..Left::default() };
     let two = Setup { left, horizon: 3, ..of.clone() };
@@ -38,7 +45,8 @@ fn every_law_holds(class: Class) {
     holds(two.clone(), &[Published]);
     holds(Setup { lock: false, ..two }, &[Published, StaleChoice]);
     // A person has a word in it.
-    let left = Left { kills: 1, lost: 1, noes: 1, words: 1, agains: 1, withdraws: 1, ..Left::default() };
+    let left =
+        Left { kills: 1, lost: 1, noes: 1, words: 1, agains: 1, withdraws: 1, ..Left::default() };
     holds(Setup { left, generations: 2, ..of.clone() }, &[Published, Again, Withdrawn]);
     // An older copy of the ledger is put back.
     let left = Left { kills: 2, lost: 1, restores: 1, words: 1, ..Left::default() };

@@ -2,7 +2,8 @@
 //! A step that could be taken away without harm would be none.
 
 use super::laws::{CAP, CLAIMED, FINAL, NO_REPEAT, ONCE, REFUSED, REPLACED, breaks, holds};
-use super::setup::{Class, Cut, Left, Setup};
+use super::setup::{Class, Cut, Left, Mends, Setup};
+use super::sights::Sight::{Aged, StaleChoice};
 
 fn of(class: Class, left: Left) -> Setup {
     let horizon = if class.guarantee.repeatable_for().is_some() { 7 } else { 5 };
@@ -166,6 +167,27 @@ fn a_replay_opens_another_generation() {
 #[test]
 fn a_permit_ages() {
     let two = Setup { nodes: 2, lock: false, ..of(Class::KEYED_UNASKED, NONE) };
-    let mends = super::setup::Mends { reclaim_waits: true, ..super::setup::Mends::NOW };
+    let mends = Mends { reclaim_waits: true, ..Mends::NOW };
     is_needed(Cut::PermitNeverAges, Setup { mends, ..two }, ONCE);
+}
+
+/// The lock is the one step whose loss is harmless to this promise: a claim compares and sets the row in
+/// one commit, whoever makes it; a start that finds another's claim puts it into doubt and does not send;
+/// and a permit is not used once it is old, so that one who slept on it does not wake up into a window that
+/// has closed. What the lock protects is pace, the witness file and a person's patience.
+#[test]
+fn two_daemons_without_the_lock_are_told_apart_by_the_claim() {
+    for class in Class::ALL {
+        let left = Left { kills: 1, lost: 1, words: 1, ..NONE };
+        let two = Setup { nodes: 2, lock: false, horizon: 5, ..of(class, left) };
+        holds(Setup { mends: Mends::ALL, ..two }, &[StaleChoice, Aged]);
+    }
+}
+
+/// The machinery itself: where a step is cut out, what claims that all laws hold must not pass.
+#[test]
+#[should_panic(expected = "a law is broken")]
+fn a_proof_that_could_not_fail_would_be_none() {
+    let left = Left { kills: 1, lost: 1, ..NONE };
+    holds(Setup { cut: Some(Cut::TimeoutIsUnsent), ..of(Class::BLIND, left) }, &[]);
 }

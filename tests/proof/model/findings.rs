@@ -42,7 +42,11 @@ fn a_restored_doubt_is_repeated_at_once() {
     for class in [Class::KEYED, Class::KEYED_UNASKED] {
         let of = Setup { left, horizon: 4, ..Setup::of(class) };
         let without = Mends { doubts_haunted: false, ..Mends::NOW };
-        breaks("finding: restored, and repeated just before", Setup { mends: without, ..of.clone() }, ONCE);
+        breaks(
+            "finding: restored, and repeated just before",
+            Setup { mends: without, ..of.clone() },
+            ONCE,
+        );
         holds(Setup { mends: Mends { doubts_haunted: true, ..Mends::NOW }, ..of }, &[]);
     }
 }
@@ -56,7 +60,11 @@ fn a_restored_doubt_brings_back_what_its_author_deleted() {
     for class in [Class::DERIVED, Class::VERIFIABLE_SEND] {
         let of = Setup { left, deletes: Deletes::Known, horizon: 4, ..Setup::of(class) };
         let without = Mends { settlements_witnessed: false, ..Mends::ALL };
-        breaks("finding: restored, in doubt, deleted since", Setup { mends: without, ..of.clone() }, ONCE);
+        breaks(
+            "finding: restored, in doubt, deleted since",
+            Setup { mends: without, ..of.clone() },
+            ONCE,
+        );
         holds(Setup { mends: Mends::ALL, ..of }, &[]);
     }
 }
@@ -69,7 +77,11 @@ fn a_restored_ledger_does_not_know_a_renamed_post() {
     for class in [Class::BLIND, Class::DERIVED] {
         let of = Setup { left, ..Setup::of(class) };
         let without = Mends { news_held: false, ..Mends::NOW };
-        breaks("finding: restored, and renamed since", Setup { mends: without, ..of.clone() }, ONCE);
+        breaks(
+            "finding: restored, and renamed since",
+            Setup { mends: without, ..of.clone() },
+            ONCE,
+        );
         holds(Setup { mends: Mends { news_held: true, ..Mends::NOW }, ..of }, &[]);
     }
 }

@@ -11,7 +11,8 @@ use super::verbs::is_at_rest;
 use super::world::{Stand, World, broken};
 
 pub(super) const ONCE: &str = "readers are shown it once at most";
-pub(super) const PUBLISHED: &str = "published means that readers were shown it, or that a person says so";
+pub(super) const PUBLISHED: &str =
+    "published means that readers were shown it, or that a person says so";
 pub(super) const REFUSED: &str = "refused means that readers were not shown it";
 pub(super) const CLAIMED: &str = "no call without a claim in the ledger and in the witness (I1)";
 pub(super) const NO_REPEAT: &str = "no second call but one that shows nothing (I2)";
@@ -60,9 +61,13 @@ impl Model for Protocol {
         let mut laws = vec![
             always(ONCE, |_, world| world.truth.iter().all(|truth| truth.shown <= 1)),
             always(PUBLISHED, |_, world| {
-                rows(world, |stand, shown| shown > 0 || stand != Stand::Published { by_person: false })
+                rows(world, |stand, shown| {
+                    shown > 0 || stand != Stand::Published { by_person: false }
+                })
             }),
-            always(REFUSED, |_, world| rows(world, |stand, shown| shown == 0 || stand != Stand::Refused)),
+            always(REFUSED, |_, world| {
+                rows(world, |stand, shown| shown == 0 || stand != Stand::Refused)
+            }),
             always(CLAIMED, |_, world| world.broken & broken::CALL_WITHOUT_CLAIM == 0),
             always(NO_REPEAT, |_, world| world.broken & broken::REPEAT_THAT_SHOWS == 0),
             always(FINAL, |_, world| world.broken & broken::PUBLISHED_MOVED == 0),

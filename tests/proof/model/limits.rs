@@ -81,6 +81,10 @@ fn an_author_who_deletes_what_is_known() {
 fn a_snapshot_that_takes_the_witness_back_too() {
     let left = Left { restores: 1, kills: 1, ..Left::default() };
     for class in [Class::BLIND, Class::VERIFIABLE] {
-        breaks("limit: ledger and witness put back", Setup { witness_too: true, ..of(class, left) }, ONCE);
+        breaks(
+            "limit: ledger and witness put back",
+            Setup { witness_too: true, ..of(class, left) },
+            ONCE,
+        );
     }
 }

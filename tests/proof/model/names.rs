@@ -53,9 +53,8 @@ impl Names {
     /// What the real admission makes of a feed that shows every post in this guise: for each post the
     /// entry that it is, or that it is new; `true` where it is to wait for a person.
     pub(super) fn plan(&self, known: &[Entered], posts: u8, guise: u8) -> Vec<(Option<u8>, bool)> {
-        let shown: Vec<Entry> = (0..posts)
-            .map(|post| self.entries[usize::from(name(post, guise))].0.clone())
-            .collect();
+        let shown: Vec<Entry> =
+            (0..posts).map(|post| self.entries[usize::from(name(post, guise))].0.clone()).collect();
         let memory = Remembered { names: self, known };
         let policy = Policy::default();
         let Ok(plan) = admission::plan(FEED, &shown, &memory, &policy, false, Time::EPOCH);

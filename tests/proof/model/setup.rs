@@ -80,15 +80,11 @@ impl Class {
         class("keyed, and it ignores the key", KEYED, Manner::Shows, Asks::ByContent);
     pub(super) const VERIFIABLE: Self =
         class("verifiable", Guarantee::Verifiable, Manner::Shows, Asks::ByContent);
-    pub(super) const VERIFIABLE_SEND: Self = Self {
-        name: "verifiable, when_absent = send",
-        when_absent_send: true,
-        ..Self::VERIFIABLE
-    };
+    pub(super) const VERIFIABLE_SEND: Self =
+        Self { name: "verifiable, when_absent = send", when_absent_send: true, ..Self::VERIFIABLE };
     pub(super) const DEDUP: Self =
         class("content-dedup", Guarantee::ContentDedup, Manner::Dedups, Asks::Cannot);
-    pub(super) const BLIND: Self =
-        class("blind", Guarantee::Blind, Manner::Shows, Asks::Cannot);
+    pub(super) const BLIND: Self = class("blind", Guarantee::Blind, Manner::Shows, Asks::Cannot);
     pub(super) const ALL: [Self; 9] = [
         Self::DERIVED,
         Self::TWO_PHASE,

@@ -2,7 +2,9 @@
 //! platform's, the network's, a person's, and time.
 
 use super::names::GUISES;
-use super::setup::{Asks, Cut, DOUBT_AFTER, Deletes, LATE_MAX, Left, Manner, Proved, Setup, WINDOW};
+use super::setup::{
+    Asks, Cut, DOUBT_AFTER, Deletes, LATE_MAX, Left, Manner, Proved, Setup, WINDOW,
+};
 use super::sights::{Sight, Sights};
 use super::verbs::Verbs;
 use super::world::{Call, Find, Node, Row, Stand, Task, World, broken};
@@ -264,7 +266,8 @@ impl Protocol {
                 Stand::Due { .. } if left.withdraws > 0 => acts.push(Act::Withdraw { row: at }),
                 _ => {}
             }
-            let again = !matches!(row.stand, Stand::Due { .. } | Stand::Claimed { .. } | Stand::Held);
+            let again =
+                !matches!(row.stand, Stand::Due { .. } | Stand::Claimed { .. } | Stand::Held);
             let last = row.generation >= self.setup.generations || ledger.is_replaced(row);
             if left.agains > 0 && again && !last {
                 acts.push(Act::Again { row: at });
@@ -463,7 +466,9 @@ impl Protocol {
 
     fn claim(&self, world: &mut World, node: u8, task: u8, fate: Fate) {
         let it = &world.nodes[usize::from(node)];
-        let (Task::Chosen { row }, trusts) = (it.tasks[usize::from(task)], it.trusts) else { return };
+        let (Task::Chosen { row }, trusts) = (it.tasks[usize::from(task)], it.trusts) else {
+            return;
+        };
         if self.cuts(Cut::GrantBeforeCommit) {
             let permit = world.ledger.claim + 1;
             return self.set(world, node, task, Task::Granted { row, permit });

@@ -345,10 +345,13 @@ pub(super) fn is_at_rest(status: &Stand) -> bool {
 fn whoever_waits_is_seen_to_wait() {
     let doubt = Stand::InDoubt { attempt: 1, next_look: 2 };
     assert!(is_at_rest(&doubt) && !is_at_rest(&Stand::Due { attempt: 0, not_before: 0 }));
-    assert_eq!(doubt.kind(), Status::kind(&Status::InDoubt {
-        attempt: 1,
-        evidence: "timeout".to_owned(),
-        next_look: time(2),
-        looks: 0,
-    }));
+    assert_eq!(
+        doubt.kind(),
+        Status::kind(&Status::InDoubt {
+            attempt: 1,
+            evidence: "timeout".to_owned(),
+            next_look: time(2),
+            looks: 0,
+        })
+    );
 }

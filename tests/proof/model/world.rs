@@ -194,17 +194,36 @@ impl Ledger {
 pub(super) enum Task {
     Idle,
     /// It has read that this delivery is due.
-    Chosen { row: u8 },
+    Chosen {
+        row: u8,
+    },
     /// It has asked about a delivery in doubt.
-    Asked { row: u8, found: Find },
+    Asked {
+        row: u8,
+        found: Find,
+    },
     /// The claim is committed and not yet witnessed. Old once its permit may not be used any more.
-    Committed { row: u8, permit: u8, old: bool },
+    Committed {
+        row: u8,
+        permit: u8,
+        old: bool,
+    },
     /// The permit is in hand.
-    Granted { row: u8, permit: u8 },
+    Granted {
+        row: u8,
+        permit: u8,
+    },
     /// The call has left.
-    Waiting { row: u8, permit: u8 },
+    Waiting {
+        row: u8,
+        permit: u8,
+    },
     /// What the call proved is in hand.
-    Heard { row: u8, permit: u8, proved: Proved },
+    Heard {
+        row: u8,
+        permit: u8,
+        proved: Proved,
+    },
 }
 
 /// What a question found.
@@ -312,7 +331,13 @@ impl World {
             node.tasks.sort_unstable_by_key(task);
         }
         self.nodes.sort_by_cached_key(|node| {
-            (node.up, node.trusts, node.sick, node.live, node.tasks.iter().map(task).collect::<Vec<_>>())
+            (
+                node.up,
+                node.trusts,
+                node.sick,
+                node.live,
+                node.tasks.iter().map(task).collect::<Vec<_>>(),
+            )
         });
         self.calls.sort_unstable();
         self
