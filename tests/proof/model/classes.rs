@@ -32,7 +32,9 @@ fn every_law_holds(class: Class) {
     let left = Left { kills: 1, lost: 1, laters: 1, ..Left::default() };
     let two = Setup { left, horizon: 3, ..of.clone() };
     holds(Setup { posts: 2, ..two.clone() }, &[Published, InDoubt]);
-    holds(Setup { groups: 2, ..two.clone() }, &[Published, InDoubt]);
+    let left = Left { kills: 1, ..Left::default() };
+    let groups = Setup { left, groups: 2, workers: 2, horizon: 2, ..two.clone() };
+    holds(groups, &[Published, InDoubt, StaleChoice]);
     // From here on, some classes hold with the mends that `findings.rs` proposes, and not without.
     let keyed = matches!(class.guarantee, Guarantee::Keyed { .. });
     let mends = if keyed || class.asks == Asks::ByContent { Mends::ALL } else { Mends::NOW };

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+use super::acts::Act;
 use super::setup::Setup;
 use super::sights::{Sight, Sights};
-use super::steps::{Act, Protocol};
+use super::steps::Protocol;
 use super::verbs::is_at_rest;
 use super::world::{Stand, World, broken};
 

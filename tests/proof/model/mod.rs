@@ -5,7 +5,7 @@
 //! **What is real.** A delivery moves by `Status::after` alone; how long a repeat is allowed is
 //! `Guarantee::repeatable_for`; what a status code proves is `Outcome::from_status`; what is new in a feed
 //! is `admission::plan` over the real aliases; keys differ where `IdempotencyKey::of` says so. The ledger's
-//! verbs (`verbs.rs`) and the daemon's steps (`steps.rs`) are written anew after `ledger/embedded` and
+//! verbs (`verbs.rs`) and the daemon's steps (`acts.rs`, `steps.rs`) are written anew after `ledger/embedded` and
 //! `flow`, and so could be of something else: `replay.rs` walks the model beside the real ledger and the
 //! real wire and compares every delivery after every step, and shows that a model without one of the
 //! steps is told apart by it.
@@ -43,12 +43,15 @@
 //!   more, steps are taken in a fixed order until nothing changes, and each delivery must then have ended
 //!   or wait in doubt or on hold. It is not a proof for every fair schedule.
 
+mod acts;
 mod classes;
 mod cuts;
 mod findings;
+mod house;
 mod laws;
 mod limits;
 mod names;
+mod platform;
 mod replay;
 mod setup;
 mod sights;

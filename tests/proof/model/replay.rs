@@ -1,226 +1,28 @@
 //! The model walked beside the real ledger and the real wire: after every step both say the same of every
 //! delivery. What is left out is what cannot be done from outside: a commit that fails, and a kill between
-//! a commit and its witness (`tests/proof` has a disk for those).
+//! a commit and its witness (other proofs have a disk for those).
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use oncecast::adapter::{Adapter, Ask, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit};
-use oncecast::clock::TokioClock;
-use oncecast::ledger::embedded::{Embedded, Mend};
-use oncecast::ledger::{
-    Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Permit, Policy, Replay, Selection,
-    Setup as Config, Sight as Seen, Spent, Trust, Verdict,
-};
-use oncecast::model::{
-    Caps, DeliveryId, Entry, FeedState, Found, Guarantee, IdempotencyKey, Outcome, Reference,
-    Request, Response, Time, WhenAbsent,
-};
-use oncecast::wire::{Answering, Endpoint, Fuse, Get, Outgoing, Transport, Trouble, Wire};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use oncecast::ledger::embedded::Mend;
+use oncecast::ledger::{Claim, Ledger as _, Replay, Selection, Trust, Verdict};
+use oncecast::model::{DeliveryId, Found, Reference, Request, Response};
+use oncecast::wire::Trouble;
 
-use super::setup::{Class, Cut, DOUBT_AFTER, Left, Proved, Setup, TICK};
+use super::acts::{Act, Fate};
+use super::house::{Answer, House};
+use super::setup::{Class, Cut, Left, Proved, Setup, TICK};
 use super::sights::{Sight::*, Sights};
-use super::steps::{Act, Fate, Protocol};
+use super::steps::Protocol;
 use super::world::{Find, Stand, Task, World};
 
-const START: Time = Time::from_millis(1_767_323_045_000);
 const WALKS: u64 = 25;
 /// In so many walks at the most the two must part where the model lacks a step.
 const WALKS_UNTIL_PARTED: u64 = 400;
 const STEPS: usize = 70;
 /// So much may the house's clock be ahead of the model's before a limit of theirs could fall apart.
 const RESTS_MAX: Duration = Duration::from_secs(50);
-
-type Answer = Result<Response, Trouble>;
-
-/// A network that gives the answer which the model has decided on, when it has.
-#[derive(Debug, Default)]
-struct Line {
-    next: Mutex<Option<oneshot::Receiver<Answer>>>,
-}
-
-impl Transport for Line {
-    fn send<'a>(&'a self, _: Outgoing<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        let answer = self.next.lock().expect("unpoisoned").take().expect("a call was announced");
-        Box::pin(
-            async move { answer.await.unwrap_or_else(|_| Err(Trouble::Unknown("gone".into()))) },
-        )
-    }
-
-    fn get<'a>(&'a self, _: Get<'a>) -> Answering<'a> {
-        Box::pin(std::future::pending())
-    }
-}
-
-/// Reads answers by the house's default table; nothing else is asked of it.
-#[derive(Debug)]
-struct Reader;
-
-impl Adapter for Reader {
-    fn guarantee(&self, _: &Known) -> Guarantee {
-        Guarantee::Blind
-    }
-    fn prepare(
-        &self,
-        known: &Known,
-        _: &[Response],
-        _: &oncecast::config::Group,
-        _: Time,
-    ) -> Prepare {
-        Prepare::Ready(known.clone())
-    }
-    fn compose(&self, _: &Piece<'_>, _: &Known) -> Result<Post, Unfit> {
-        Err(Unfit("it is not asked".into()))
-    }
-    fn request(&self, _: &Post, _: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
-        Err(Unfit("it is not asked".into()))
-    }
-    fn authorise(
-        &self,
-        _: &Request,
-        _: &IdempotencyKey,
-        _: &Known,
-        _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
-        Ok(Vec::new())
-    }
-    fn judge(&self, response: &Response) -> Outcome {
-        Outcome::from_status(response, Reference::default())
-    }
-    fn ask(&self, _: &Doubt<'_>, _: &Known, _: &[Response]) -> Ask {
-        Ask::Cannot
-    }
-}
-
-/// The real ledger and wire, and what a daemon holds in its hands.
-struct House {
-    folder: tempfile::TempDir,
-    clock: Arc<TokioClock>,
-    /// What the short rests between attempts have taken so far.
-    rested: Duration,
-    ledger: Option<Arc<Embedded>>,
-    line: Arc<Line>,
-    wire: Arc<Wire>,
-    permits: HashMap<u8, Permit>,
-    calls: HashMap<u8, (oneshot::Sender<Answer>, JoinHandle<Spent>)>,
-    spent: HashMap<u8, Spent>,
-    backup: Option<Vec<u8>>,
-}
-
-fn config(class: Class) -> Config {
-    let when_absent = if class.when_absent_send { WhenAbsent::Send } else { WhenAbsent::Wait };
-    Config {
-        policy: Policy { settle: Duration::ZERO, ..Policy::default() },
-        lanes: vec![Lane {
-            name: "lane".into(),
-            caps: Caps { per_10m: 900, per_hour: 900, per_day: 900 },
-            doubt_after: TICK * u32::from(DOUBT_AFTER),
-        }],
-        groups: vec![Audience {
-            name: "readers".into(),
-            lane: "lane".into(),
-            feeds: vec!["blog".into()],
-            when_absent,
-        }],
-    }
-}
-
-impl House {
-    async fn new(class: Class) -> Self {
-        let line = Arc::new(Line::default());
-        let mut house = Self {
-            folder: tempfile::tempdir().expect("a folder"),
-            clock: TokioClock::starting_at(START),
-            rested: Duration::ZERO,
-            ledger: None,
-            wire: Wire::over(Arc::clone(&line) as Arc<dyn Transport>, Fuse::default()),
-            line,
-            permits: HashMap::new(),
-            calls: HashMap::new(),
-            spent: HashMap::new(),
-            backup: None,
-        };
-        // The first sight of the feed is behind us.
-        house.open(class, None).await;
-        let old = Entry { guid: Some("old".into()), title: "Old".into(), ..Entry::default() };
-        house.admit(vec![old]).await;
-        house.close().await;
-        house
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("ledger.redb")
-    }
-
-    fn ledger(&self) -> &Arc<Embedded> {
-        self.ledger.as_ref().expect("open")
-    }
-
-    async fn open(&mut self, class: Class, mend: Option<Mend>) {
-        let clock: Arc<TokioClock> = Arc::clone(&self.clock);
-        let ledger = loop {
-            match Embedded::open_and(&self.path(), Arc::clone(&clock) as _, mend).await {
-                Ok(ledger) => break ledger,
-                // The thread of the one that was dropped is on its way out.
-                Err(LedgerError::InUse { .. }) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        };
-        ledger.configure(config(class)).await.expect("configured");
-        self.ledger = Some(ledger);
-        self.wire = Wire::over(Arc::clone(&self.line) as Arc<dyn Transport>, Fuse::default());
-    }
-
-    /// Ends the daemon as a kill does: nobody is told.
-    async fn close(&mut self) {
-        self.permits.clear();
-        self.spent.clear();
-        for (_, (_, call)) in self.calls.drain() {
-            call.abort();
-            drop(call.await);
-        }
-        self.ledger = None;
-    }
-
-    async fn admit(&self, entries: Vec<Entry>) {
-        let sight = Seen::Document { entries, complete: true };
-        let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
-        self.ledger().admit(intake).await.expect("admitted");
-    }
-
-    /// Sends, and leaves the answer to [`House::answer`].
-    fn send(&mut self, permit: u8) -> Result<(), String> {
-        let held = self.permits.remove(&permit).ok_or("nothing was granted")?;
-        let (answer, answered) = oneshot::channel();
-        *self.line.next.lock().expect("unpoisoned") = Some(answered);
-        let wire = Arc::clone(&self.wire);
-        let call = tokio::spawn(async move {
-            let base = "https://platform.example/".parse().expect("a URL");
-            let to = Endpoint { base, timeout: Duration::from_secs(60) };
-            wire.publish(held, &to, &[], &Reader).await
-        });
-        self.calls.insert(permit, (answer, call));
-        Ok(())
-    }
-
-    async fn answer(&mut self, permit: u8, answer: Answer) {
-        let (tell, call) = self.calls.remove(&permit).expect("under way");
-        drop(tell.send(answer));
-        self.spent.insert(permit, call.await.expect("it ends"));
-    }
-
-    /// What the ledger says of every delivery, by entry and generation.
-    async fn stands(&self) -> HashMap<(u64, u32), oncecast::model::Status> {
-        let found = self.ledger().find("https://blog.example/0").await.expect("readable");
-        let rows = found.into_iter().flat_map(|entry| entry.deliveries);
-        rows.map(|row| ((row.id.entry, row.id.generation), row.status)).collect()
-    }
-}
 
 fn delivery(world: &World, row: u8) -> DeliveryId {
     let row = &world.ledger.rows[usize::from(row)];

@@ -151,6 +151,9 @@ pub(super) const fn key(name: u8, group: u8, generation: u8) -> Key {
     (name * GROUPS_MAX + group) * GENERATIONS_MAX + generation - 1
 }
 
+/// Number and key of every claim that a witness tells of, in order.
+pub(super) type Witness = Vec<(u8, Key)>;
+
 /// What is durable in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Ledger {
@@ -298,12 +301,11 @@ pub(super) mod broken {
 pub(super) struct World {
     pub(super) now: u8,
     pub(super) ledger: Ledger,
-    /// Number and key of every claim, in order.
-    pub(super) witness: Vec<(u8, Key)>,
+    pub(super) witness: Witness,
     /// What the witness was told of settlements.
     pub(super) witnessed: u8,
     /// An older copy of the ledger, and of the witness where both are kept.
-    pub(super) backup: Option<Box<(Ledger, Vec<(u8, Key)>)>>,
+    pub(super) backup: Option<Box<(Ledger, Witness)>>,
     /// How often a ledger was put back.
     pub(super) life: u8,
     pub(super) nodes: Vec<Node>,
