@@ -52,6 +52,9 @@ impl Protocol {
     pub(super) fn acts(&self, world: &World, acts: &mut Vec<Act>) {
         let left = &world.left;
         let all_down = world.nodes.iter().all(|node| !node.up);
+        if self.setup.outside && self.witnesses(world, acts) {
+            return;
+        }
         // Daemons that are down are all the same, and the lock lets one run.
         let starts = world.nodes.iter().position(|node| !node.up);
         if let Some(node) = starts.filter(|_| all_down || !self.setup.lock) {
@@ -92,7 +95,9 @@ impl Protocol {
                 acts.push(Act::Vanish { call: at });
             }
         }
-        self.acts_of_people(world, acts);
+        if !(self.setup.outside && all_down) {
+            self.acts_of_people(world, acts);
+        }
         if left.restores > 0 {
             match world.backup {
                 None => acts.push(Act::Backup),
@@ -104,6 +109,19 @@ impl Protocol {
         if world.now < self.setup.horizon && !(self.setup.in_time && too_late) {
             acts.push(Act::Tick);
         }
+    }
+
+    /// Whether a claim is committed that must be witnessed before anything else.
+    fn witnesses(&self, world: &World, acts: &mut Vec<Act>) -> bool {
+        for (node, it) in (0..).zip(&world.nodes) {
+            for (task, at_work) in (0..).zip(&it.tasks) {
+                if matches!(at_work, Task::Committed { .. }) {
+                    acts.push(Act::Witness { node, task, fails: false });
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     fn acts_of_node(&self, world: &World, node: u8, it: &Node, acts: &mut Vec<Act>) {

@@ -160,7 +160,7 @@ pub(super) struct Report {
     pub(super) states: usize,
     pub(super) steps: usize,
     pub(super) depth: usize,
-    /// Laws that were broken, and the shortest way there.
+    /// Laws that were broken, and a way there.
     pub(super) broken: BTreeMap<&'static str, Vec<Act>>,
     pub(super) sights: Sights,
 }
@@ -203,7 +203,7 @@ pub(super) fn explore(setup: Setup) -> Report {
     }
 }
 
-/// Looks for the shortest way to break one law, and stops there.
+/// Looks for a short way to break one law, and stops there.
 fn seek(setup: Setup, law: &'static str) -> Report {
     let protocol = Protocol::of(setup);
     let sights = protocol.sights.clone();
@@ -239,7 +239,7 @@ pub(super) fn holds(setup: Setup, wanted: &[Sight]) {
 }
 
 /// The law is broken, by a way that is told.
-pub(super) fn breaks(what: &str, setup: Setup, law: &'static str) {
+pub(super) fn breaks(what: &str, setup: Setup, law: &'static str) -> Vec<Act> {
     let name = name_of(&setup);
     let report = seek(setup, law);
     let Some(way) = report.broken.get(law) else {
@@ -247,4 +247,5 @@ pub(super) fn breaks(what: &str, setup: Setup, law: &'static str) {
     };
     say(&format!("model: {what}: {law:?} falls in {} steps ({} states)", way.len(), report.states));
     say(&format!("    {}", told(way)));
+    way.clone()
 }

@@ -10,7 +10,7 @@ use oncecast::ledger::{Claim, Ledger as _, Replay, Selection, Trust, Verdict};
 use oncecast::model::{DeliveryId, Found, Reference, Request, Response};
 use oncecast::wire::Trouble;
 
-use super::acts::{Act, Fate};
+use super::acts::Act;
 use super::house::{Answer, House};
 use super::setup::{Class, Cut, Left, Proved, Setup, TICK};
 use super::sights::{Sight::*, Sights};
@@ -223,65 +223,83 @@ fn weight(act: &Act) -> usize {
     }
 }
 
-/// One walk. Ends early where the house trusts less than the model does, since its witness knows more.
-async fn walk(setup: Setup, seed: u64, sights: &Sights) -> Result<usize, String> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let class = setup.class;
-    let mut protocol = Protocol::of(setup);
-    protocol.sights = sights.clone();
-    let mut house = House::new(class).await;
-    let mut world = protocol.beginning();
-    let mut way = Vec::new();
-    for _ in 0..STEPS {
-        let mut acts = Vec::new();
-        protocol.acts(&world, &mut acts);
-        acts.retain(|act| match act {
-            Act::Claim { fate, .. } | Act::Conclude { fate, .. } | Act::Settle { fate, .. } => {
-                *fate == Fate::Holds
-            }
-            // A command that finds no daemon opens the ledger itself, as a start does.
-            Act::SayThere { .. }
-            | Act::SayAbsent { .. }
-            | Act::Again { .. }
-            | Act::Withdraw { .. } => world.nodes[0].up,
-            _ => true,
-        });
-        let witness = |act: &&Act| matches!(act, Act::Witness { .. });
-        // Time is one of many, and much else should happen in between.
-        let weighted: Vec<Act> =
-            acts.iter().flat_map(|act| std::iter::repeat_n(*act, weight(act))).collect();
-        let Some(act) = acts.iter().find(witness).or_else(|| random.choice(&weighted)).copied()
-        else {
-            break;
-        };
-        way.push(act);
-        let next = protocol.step(&world, act);
-        if !follow(&mut house, &protocol, &world, act, &next).await? {
-            break;
+/// The model and the house, side by side.
+struct Walk {
+    protocol: Protocol,
+    house: House,
+    world: World,
+    way: Vec<Act>,
+}
+
+impl Walk {
+    async fn new(setup: Setup, sights: &Sights) -> Self {
+        let mut protocol = Protocol::of(Setup { outside: true, ..setup });
+        protocol.sights = sights.clone();
+        let house = House::new(protocol.setup.class).await;
+        let world = protocol.beginning();
+        Self { protocol, house, world, way: Vec::new() }
+    }
+
+    /// One step of both. Says no where they cannot go on together: their clocks part, or the house trusts
+    /// less than the model does, since its witness knows more.
+    async fn step(&mut self, act: Act) -> Result<bool, String> {
+        self.way.push(act);
+        let next = self.protocol.step(&self.world, act);
+        if !follow(&mut self.house, &self.protocol, &self.world, act, &next).await? {
+            return Ok(false);
         }
-        super::laws::note(&protocol, &next);
-        world = next;
+        super::laws::note(&self.protocol, &next);
+        self.world = next;
+        let node = &self.world.nodes[0];
         let committed = |task: &Task| matches!(task, Task::Committed { .. });
-        if house.ledger.is_none() || world.nodes[0].tasks.iter().any(committed) {
-            continue;
+        if self.house.ledger.is_none() || node.tasks.iter().any(committed) {
+            return Ok(true);
         }
-        let sends = house.ledger().overview().await.expect("told").trust == Trust::Sends;
-        if !sends && world.nodes[0].trusts {
-            break;
+        let sends = self.house.ledger().overview().await.expect("told").trust == Trust::Sends;
+        if !sends && node.trusts {
+            return Ok(false);
         }
-        let mut parted = sends != world.nodes[0].trusts;
-        let stands = house.stands().await;
-        parted |= stands.len() != world.ledger.rows.len();
-        for (at, row) in (0..).zip(&world.ledger.rows) {
-            let id = delivery(&world, at);
+        let mut parted = sends != node.trusts;
+        let stands = self.house.stands().await;
+        let rows = &self.world.ledger.rows;
+        parted |= stands.len() != rows.len();
+        for (at, row) in (0..).zip(rows) {
+            let id = delivery(&self.world, at);
             let real = stands.get(&(id.entry, id.generation)).map(Stand::told);
             parted |= real != Some(row.stand.without_times());
         }
         if parted {
-            return Err(format!("seed {seed}: {way:?}: {:?} and {stands:?}", world.ledger.rows));
+            return Err(format!("{:?}: {rows:?} and {stands:?}", self.way));
+        }
+        Ok(true)
+    }
+}
+
+/// One walk wherever chance leads; how far it went.
+async fn walk(setup: Setup, seed: u64, sights: &Sights) -> Result<usize, String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut walk = Walk::new(setup, sights).await;
+    let mut acts = Vec::new();
+    while walk.way.len() < STEPS {
+        acts.clear();
+        walk.protocol.acts(&walk.world, &mut acts);
+        let weighted: Vec<Act> =
+            acts.iter().flat_map(|act| std::iter::repeat_n(*act, weight(act))).collect();
+        let Some(act) = random.choice(&weighted) else { break };
+        if !walk.step(*act).await.map_err(|parted| format!("seed {seed}: {parted}"))? {
+            break;
         }
     }
-    Ok(way.len())
+    Ok(walk.way.len())
+}
+
+/// The way that the model went, gone by the real ledger and the real wire to its end.
+pub(super) async fn is_real(setup: Setup, way: &[Act]) {
+    let mut walk = Walk::new(setup, &Sights::default()).await;
+    for act in way {
+        let goes_on = walk.step(*act).await.unwrap_or_else(|parted| panic!("not so: {parted}"));
+        assert!(goes_on, "the house does not go along: {:?}", walk.way);
+    }
 }
 
 /// The model says of every delivery what the real ledger says of it, or its proofs are of something else.

@@ -257,6 +257,9 @@ pub(super) struct Setup {
     pub(super) witness_too: bool,
     /// Claims of the lane in [`CAP_TICKS`].
     pub(super) cap: Option<u8>,
+    /// Whether only that happens which can be done to a real ledger from outside: no commit that fails, no
+    /// step between a commit and its witness, no command that finds no daemon.
+    pub(super) outside: bool,
     /// Whether liveness is checked from every state.
     pub(super) rests: bool,
     pub(super) mends: Mends,
@@ -282,6 +285,7 @@ impl Setup {
             deletes: Deletes::Known,
             witness_too: false,
             cap: None,
+            outside: false,
             rests: false,
             mends: Mends::NOW,
             cut: None,
