@@ -71,7 +71,7 @@ impl Protocol {
             let bit = 1 << world.guise;
             !world.ledger.entries.iter().any(|e| e.post == post && e.guises & bit != 0)
         };
-        let polls = world.nodes.iter().any(|node| node.up && !node.sick);
+        let polls = world.nodes.iter().any(|node| node.up && !node.sick && !node.is_writing());
         if polls && (0..self.setup.posts).any(is_new) {
             acts.push(Act::Poll);
         }
@@ -129,7 +129,7 @@ impl Protocol {
         if left.kills > 0 {
             acts.push(Act::Kill { node });
         }
-        if it.sick {
+        if it.sick && !it.is_writing() {
             acts.push(Act::Reopen { node });
         }
         if !it.trusts && it.tasks.iter().all(|task| *task == Task::Idle) {
@@ -147,13 +147,14 @@ impl Protocol {
 
     fn acts_of_task(&self, world: &World, node: u8, task: u8, it: &Node, acts: &mut Vec<Act>) {
         let left = &world.left;
-        let fates: &[Fate] = match (it.sick, left.commits) {
+        // One thread writes: between a commit and its witness it does nothing else.
+        let fates: &[Fate] = match (it.sick || it.is_writing(), left.commits) {
             (true, _) => &[],
             (false, 0) => &[Fate::Holds],
             (false, _) => &[Fate::Holds, Fate::FailsDurable, Fate::Fails],
         };
         match it.tasks[usize::from(task)] {
-            Task::Idle if it.sick || !it.trusts => {}
+            Task::Idle if it.sick || it.is_writing() || !it.trusts => {}
             Task::Idle => {
                 let capped = self.cuts(Cut::CapOutsideTheClaim) && self.is_capped(world);
                 for (row, it) in (0..).zip(&world.ledger.rows) {

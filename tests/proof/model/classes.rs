@@ -40,7 +40,14 @@ fn every_law_holds(class: Class) {
     let mends = if keyed || class.asks == Asks::ByContent { Mends::ALL } else { Mends::NOW };
     let of = Setup { mends, horizon: 4, ..of };
     // A reload that finds a loop busy starts another beside it.
+    let loops = Setup { workers: 2, ..of.clone() };
     holds(Setup { workers: 2, mends, ..two }, &[Published, InDoubt, StaleChoice]);
+    let left = Left { kills: 1, commits: 1, lost: 1, noes: 1, ..Left::default() };
+    holds(Setup { left, ..loops.clone() }, &[Ungranted, StaleChoice]);
+    let left = Left { kills: 1, drops: 1, lost: 1, noes: 1, words: 1, ..Left::default() };
+    holds(Setup { left, ..loops.clone() }, &[Published, Orphan]);
+    let left = Left { kills: 1, restores: 1, lost: 1, words: 1, ..Left::default() };
+    holds(Setup { left, ..loops }, &[Older, Haunted]);
     // A second daemon waits at the lock, or is not kept out.
     let left = Left { kills: 1, lost: 1, noes: 1, ..Left::default() };
     let two = Setup { nodes: 2, left, ..of.clone() };

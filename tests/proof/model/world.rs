@@ -251,6 +251,13 @@ pub(super) struct Node {
     pub(super) tasks: Vec<Task>,
 }
 
+impl Node {
+    /// Whether a claim is committed and not yet witnessed.
+    pub(super) fn is_writing(&self) -> bool {
+        self.tasks.iter().any(|task| matches!(task, Task::Committed { .. }))
+    }
+}
+
 /// A call on its way or in the platform's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Call {
