@@ -204,7 +204,8 @@ pub(super) struct Mends {
 }
 
 impl Mends {
-    /// What the product has.
+    /// What the product has. A mend that is made there is switched on here, and the walks beside the real
+    /// ledger say whether it is the same.
     pub(super) const NOW: Self = Self {
         reclaim_waits: false,
         generations_apart: false,
