@@ -5,10 +5,10 @@
 //! **What is real.** A delivery moves by `Status::after` alone; how long a repeat is allowed is
 //! `Guarantee::repeatable_for`; what a status code proves is `Outcome::from_status`; what is new in a feed
 //! is `admission::plan` over the real aliases; keys differ where `IdempotencyKey::of` says so. The ledger's
-//! verbs (`verbs.rs`) and the daemon's steps (`acts.rs`, `steps.rs`) are written anew after `ledger/embedded` and
-//! `flow`, and so could be of something else: `replay.rs` walks the model beside the real ledger and the
-//! real wire and compares every delivery after every step, and shows that a model without one of the
-//! steps is told apart by it.
+//! verbs (`verbs.rs`) and the daemon's steps (`acts.rs`, `steps.rs`) are written anew after
+//! `ledger/embedded` and `flow`, and so could be of something else: `replay.rs` walks the model beside the
+//! real ledger and the real wire, compares every delivery after every step, and shows that a model without
+//! one of the steps is told apart by it. What `flow` does between them is by reading alone.
 //!
 //! **What is the truth.** What the modelled platform has shown, per post, group and generation. Not what
 //! any ledger says.
@@ -35,6 +35,8 @@
 //!   that is performed later. A question by content finds a post of the same entry and group that was shown
 //!   since the first send, whatever its generation. Pictures, drafts before the publish call, settle
 //!   windows, vanished entries and entries that cannot be composed are left out: none of them sends.
+//! - In two loops, with a second daemon, a person or a restored ledger, the classes with a key and those
+//!   that are asked by content are explored with the mends that `findings.rs` proposes: without, it falls.
 //! - Constants are small: two posts or two groups or two loops or two daemons, one or two of each fault. A
 //!   defect that needs three of a kind is not found here.
 //! - States are told apart by 64 bits of hash, as the checker does: among a million states two fall
