@@ -1,1 +1,3 @@
 //! The promise under every fault that we can make: what no test of one case can show.
+
+mod model;
