@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::WriteTransaction;
 
@@ -17,6 +18,9 @@ use super::tables::Tables;
 
 /// A config as the writer knows it: the setup, numbers by name and names by number.
 type Config = (Setup, BTreeMap<String, u32>, BTreeMap<u32, String>);
+
+/// Of a group that is no longer in the config.
+const DOUBT_AFTER: Duration = Duration::from_secs(120);
 
 /// What the writer knows between transactions.
 #[derive(Debug)]
@@ -119,6 +123,11 @@ impl Core {
         let audience = self.setup.groups.iter().find(|g| g.name == *name)?;
         let lane = self.setup.lanes.iter().find(|l| l.name == audience.lane)?;
         Some((audience, lane))
+    }
+
+    /// How long after a call of unknown outcome the platform is asked, or is called again.
+    pub(super) fn doubt_after(&self, group: u32) -> Duration {
+        self.audience(group).map_or(DOUBT_AFTER, |(_, lane)| lane.doubt_after)
     }
 
     pub(super) fn lane(&self, name: &str) -> Result<&Lane, LedgerError> {

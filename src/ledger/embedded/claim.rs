@@ -70,6 +70,13 @@ impl Batch<'_, '_> {
             let why = "it was sent again by hand instead".to_owned();
             return Ok(Claim::NotNow { wait: None, why });
         }
+        // Since it fell into this doubt, which may be another than the one that was asked about, and what
+        // was under way then may still arrive: nothing is sent beside it.
+        let settled = row.since.plus(self.core.doubt_after(id.group));
+        if settled > self.now {
+            self.look_later(id, &row, settled)?;
+            return Ok(Claim::Gone(row.status.kind()));
+        }
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
         let why = match guarantee.repeatable_for() {
@@ -84,6 +91,22 @@ impl Batch<'_, '_> {
         }
         let entry = self.tables.entry(id.entry)?;
         self.grant(id, row, &entry, request, |permit| Event::Repeat { permit })
+    }
+
+    /// Nothing is news of a delivery in doubt: it is only looked at later.
+    fn look_later(
+        &mut self,
+        id: DeliveryId,
+        row: &DeliveryRow,
+        next_look: Time,
+    ) -> Result<(), LedgerError> {
+        let Status::InDoubt { attempt, evidence, looks, .. } = row.status.clone() else {
+            return Ok(());
+        };
+        let settles = self.tables.entry(id.entry)?.settles;
+        let status = Status::InDoubt { attempt, evidence, next_look, looks };
+        let next = DeliveryRow { status, ..row.clone() };
+        self.tables.set_delivery(id, Some((row, settles)), &next, settles)
     }
 
     fn grant(

@@ -89,10 +89,7 @@ impl Batch<'_, '_> {
                 row.status.kind().word()
             )));
         }
-        let doubt_after = self
-            .core
-            .audience(id.group)
-            .map_or(std::time::Duration::from_secs(120), |(_, lane)| lane.doubt_after);
+        let doubt_after = self.core.doubt_after(id.group);
         // A platform that could not tell is asked less and less often.
         let looks = match row.status {
             Status::InDoubt { looks, .. } => looks,

@@ -43,10 +43,8 @@ impl Batch<'_, '_> {
             }
         };
         let entry = self.tables.entry(id.entry)?;
-        let (lane_name, doubt_after) = self.core.audience(id.group).map_or_else(
-            || (None, Duration::from_secs(120)),
-            |(_, lane)| (Some(lane.name.clone()), lane.doubt_after),
-        );
+        let lane_name = self.core.audience(id.group).map(|(_, lane)| lane.name.clone());
+        let doubt_after = self.core.doubt_after(id.group);
         let (event, detail) = self.event(outcome, attempt, maybe, doubt_after);
         let mut before = row;
         if matches!(event, Event::Later { .. }) && attempt == 1 {

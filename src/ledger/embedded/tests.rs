@@ -18,6 +18,8 @@ use super::writer::{self, Job};
 const START: Time = Time::from_millis(1_767_323_045_000);
 const FIRST: DeliveryId = DeliveryId { entry: 2, group: 1, generation: 1 };
 
+const DOUBT_AFTER: Duration = Duration::from_secs(60);
+
 fn setup(groups: &[&str]) -> Setup {
     let group = |name: &&str| Audience {
         name: (*name).into(),
@@ -30,7 +32,7 @@ fn setup(groups: &[&str]) -> Setup {
         lanes: vec![Lane {
             name: "lane".into(),
             caps: Caps { per_10m: 900, per_hour: 900, per_day: 900 },
-            doubt_after: Duration::from_secs(60),
+            doubt_after: DOUBT_AFTER,
         }],
         groups: groups.iter().map(group).collect(),
     }
@@ -189,8 +191,35 @@ async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
     assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "readers have it: {claim:?}");
 }
 
+/// Two loops have asked about one doubt, and one has repeated it: while that repeat is in the platform's
+/// hands, a second beside it is a second post wherever the key is stored late. So is one right after a
+/// crash. It is not asked about without a pause either.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_repeated_beside_what_may_be_under_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    granted(&mut open, FIRST);
+    // The daemon dies, and starts again.
+    drop(open);
+    let mut open = self::open(folder.path(), None);
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let keyed = Guarantee::Keyed { window: Duration::from_secs(3_600) };
+    let claim = run(&mut open, move |batch| batch.reclaim(FIRST, keyed)).expect("answered");
+    assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "{claim:?}");
+    let waiting = run(&mut open, |batch| batch.due("lane")).expect("readable");
+    assert!(waiting.work.is_none() && waiting.wake == Some(DOUBT_AFTER), "{waiting:?}");
+    tokio::time::advance(DOUBT_AFTER).await;
+    let claim = run(&mut open, move |batch| batch.reclaim(FIRST, keyed)).expect("answered");
+    let Claim::Granted(permit) = claim else { panic!("{claim:?}") };
+    let (number, lost) = (permit.number(), Outcome::Unknown { reason: "no answer".into() });
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost, None)).expect("settled");
+    // The other loop comes with what it was told before.
+    let claim = run(&mut open, move |batch| batch.reclaim(FIRST, keyed)).expect("answered");
+    assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "{claim:?}");
+}
+
 /// A platform that refuses the repeat says nothing of the first attempt, however often it is asked.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut open = owing(folder.path());
@@ -199,7 +228,8 @@ async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
     run(&mut open, move |batch| batch.settle(FIRST, number, &lost, None)).expect("settled");
     let mut repeats = 0;
     let why = loop {
-        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::DerivedId));
+        tokio::time::advance(DOUBT_AFTER).await;
+        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::TwoPhase));
         match claim.expect("answered") {
             Claim::Granted(permit) => {
                 repeats += 1;

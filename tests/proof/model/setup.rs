@@ -207,7 +207,7 @@ impl Mends {
     /// What the product has. A mend that is made there is switched on here, and the walks beside the real
     /// ledger say whether it is the same.
     pub(super) const NOW: Self = Self {
-        reclaim_waits: false,
+        reclaim_waits: true,
         generations_apart: false,
         doubts_haunted: false,
         settlements_witnessed: false,
