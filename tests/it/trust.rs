@@ -12,7 +12,7 @@ use oncecast::ledger::{
     Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Policy, Selection, Setup, Sight,
     Trust, Work,
 };
-use oncecast::model::{Caps, Entry, FeedState, Request, Time};
+use oncecast::model::{Caps, Entry, FeedState, Guarantee, Request, Time};
 
 use super::binary::{address, house, publish, said, started};
 use super::support::receiver::{Manner, Receiver};
@@ -104,6 +104,62 @@ async fn a_backup_that_has_not_heard_what_a_person_said_is_seen_to_be_old() {
     let ledger = open(&place, None).await.expect("opens");
     assert_eq!(observes(&ledger).await, None, "a person has taken it up");
     assert!(claims(&ledger).await);
+}
+
+/// A witness that was lost once tells nothing of the time before. A copy from that time, started often
+/// enough without being trusted, must not come to look as if it did.
+#[tokio::test(start_paused = true)]
+async fn a_copy_does_not_grow_trusted_by_being_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (place, copy) = (place(folder.path()), folder.path().join("copy"));
+    let ledger = open(&place, None).await.expect("opens");
+    see(&ledger, &["old"]).await;
+    see(&ledger, &["new", "old"]).await;
+    ledger.close().await.expect("closed");
+    std::fs::copy(&place.path, &copy).expect("a backup");
+    let ledger = open(&place, None).await.expect("opens");
+    assert!(claims(&ledger).await, "it is sent after the backup");
+    ledger.close().await.expect("closed");
+    std::fs::remove_file(folder.path().join("ledger.witness")).expect("lost");
+    let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up without it");
+    ledger.close().await.expect("closed");
+    std::fs::copy(&copy, &place.path).expect("restored");
+    for round in 0..6 {
+        let ledger = open(&place, None).await.expect("opens");
+        assert!(observes(&ledger).await.is_some(), "round {round}");
+        see(&ledger, &[&format!("news {round}"), "new", "old"]).await;
+        ledger.close().await.expect("closed");
+    }
+    let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
+    assert!(!claims(&ledger).await, "it was sent already");
+}
+
+/// A backup holds a post in doubt; the lost ledger had just repeated it, and its copy does not know.
+#[tokio::test(start_paused = true)]
+async fn a_restored_doubt_is_not_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (place, copy) = (place(folder.path()), folder.path().join("copy"));
+    let keyed = Guarantee::Keyed { window: std::time::Duration::from_secs(86_400) };
+    let ledger = open(&place, None).await.expect("opens");
+    see(&ledger, &["old"]).await;
+    see(&ledger, &["new", "old"]).await;
+    assert!(claims(&ledger).await);
+    ledger.close().await.expect("closed");
+    let ledger = open(&place, None).await.expect("opens: it is in doubt");
+    ledger.close().await.expect("closed");
+    std::fs::copy(&place.path, &copy).expect("a backup");
+    let repeats = async |ledger: &Embedded| {
+        tokio::time::advance(std::time::Duration::from_secs(600)).await;
+        let id = ledger.find("new").await.expect("readable")[0].deliveries[0].id;
+        let claim = ledger.reclaim(id, keyed).await.expect("answered");
+        matches!(claim, Claim::Granted(_))
+    };
+    let ledger = open(&place, None).await.expect("opens");
+    assert!(repeats(&ledger).await, "the lost ledger repeats it");
+    ledger.close().await.expect("closed");
+    std::fs::copy(&copy, &place.path).expect("restored");
+    let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
+    assert!(!repeats(&ledger).await, "it may be under way, and a person looks");
 }
 
 /// The same folder on two machines would send everything twice.

@@ -160,7 +160,8 @@ pub(super) fn first(
     };
     let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
     let heard = trust::weigh(&witness_path, heard, &found, mend)?;
-    let begins_again = !told && heard.renewed.is_some();
+    let taken_up = heard.renewed.is_some();
+    let begins_again = !told && taken_up;
     let mut core = Core {
         path: path.clone(),
         ledger,
@@ -198,7 +199,10 @@ pub(super) fn first(
         }
         batch.configure(Setup::default())?;
         recover(batch, true)?;
-        if begins_again { batch.begin_again() } else { Ok(()) }
+        if begins_again {
+            batch.begin_again()?;
+        }
+        if taken_up { batch.haunt_doubts() } else { Ok(()) }
     })?;
     if let Some(told) = heard.renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.

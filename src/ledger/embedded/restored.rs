@@ -3,7 +3,7 @@
 
 use crate::ledger::LedgerError;
 use crate::ledger::witness::Testimony;
-use crate::model::{Event, Status, Time};
+use crate::model::{Event, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -20,6 +20,27 @@ pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &N
 }
 
 impl Batch<'_, '_> {
+    /// What is in doubt in a copy may have been repeated, found or deleted since: it is asked about as
+    /// before, and never repeated by itself.
+    pub(super) fn haunt_doubts(&mut self) -> Result<(), LedgerError> {
+        let groups: Vec<u32> = self.core.names.keys().copied().collect();
+        for group in groups {
+            for (_, id) in self.tables.agenda(Agenda::Doubt, group, usize::MAX)? {
+                let row = self.delivery(id)?;
+                let settles = self.tables.entry(id.entry)?.settles;
+                let next = DeliveryRow {
+                    first_sent: Some(Time::EPOCH),
+                    haunted: true,
+                    since: self.now,
+                    absent: Vec::new(),
+                    ..row.clone()
+                };
+                self.tables.set_delivery(id, Some((&row, settles)), &next, settles)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the feeds show at their next poll is remembered and not sent, and what was owed is in
     /// doubt.
     pub(super) fn begin_again(&mut self) -> Result<(), LedgerError> {
@@ -33,17 +54,11 @@ impl Batch<'_, '_> {
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;
         for group in groups {
-            for list in [Agenda::Due, Agenda::Settling, Agenda::Doubt] {
+            for list in [Agenda::Due, Agenda::Settling] {
                 for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
                     let row = self.delivery(id)?;
                     let entry = self.tables.entry(id.entry)?;
-                    let before = row.clone();
                     let row = DeliveryRow { first_sent: Some(Time::EPOCH), haunted: true, ..row };
-                    if !matches!(row.status, Status::Due { .. }) {
-                        let settles = entry.settles;
-                        self.tables.set_delivery(id, Some((&before, settles)), &row, settles)?;
-                        continue;
-                    }
                     let claim = Event::Claim { permit: 0 };
                     let row = self.apply(id, &row, &entry, claim, "ledger", "not granted")?;
                     let evidence = "it was owed in an older copy of the ledger, and may have been \

@@ -209,7 +209,7 @@ impl Mends {
     pub(super) const NOW: Self = Self {
         reclaim_waits: true,
         generations_apart: false,
-        doubts_haunted: false,
+        doubts_haunted: true,
         settlements_witnessed: false,
         news_held: false,
     };
