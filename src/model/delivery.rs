@@ -107,6 +107,8 @@ pub enum HoldReason {
     Stale,
     /// Dated too far in the future.
     Future,
+    /// It was new while the ledger was not trusted, or at the first poll after a copy was taken up.
+    Restored,
     /// It cannot be turned into a post for this group.
     Unfit {
         /// In words.
@@ -123,6 +125,10 @@ impl fmt::Display for HoldReason {
             }
             Self::Stale => f.write_str("it is older than max_age"),
             Self::Future => f.write_str("it is dated in the future"),
+            Self::Restored => f.write_str(
+                "it was new when the ledger was a restored copy or not trusted: it may have been sent \
+                 already, under this name or another",
+            ),
             Self::Unfit { why } => f.write_str(why),
         }
     }

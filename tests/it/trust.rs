@@ -12,7 +12,7 @@ use oncecast::ledger::{
     Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Policy, Selection, Setup, Sight,
     Trust, Work,
 };
-use oncecast::model::{Caps, Entry, FeedState, Guarantee, Request, Time};
+use oncecast::model::{Caps, Entry, FeedState, Guarantee, Request, Status, Time};
 
 use super::binary::{address, house, publish, said, started};
 use super::support::receiver::{Manner, Receiver};
@@ -132,6 +132,38 @@ async fn a_copy_does_not_grow_trusted_by_being_started() {
     }
     let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
     assert!(!claims(&ledger).await, "it was sent already");
+}
+
+/// A post goes out, a backup from before comes back, and meanwhile the blog has new guids and titles: the
+/// witness knows the old name alone.
+#[tokio::test(start_paused = true)]
+async fn a_renamed_post_is_not_sent_again_by_a_restored_copy() {
+    for observed in [true, false] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (place, copy) = (place(folder.path()), folder.path().join("copy"));
+        let ledger = open(&place, None).await.expect("opens");
+        see(&ledger, &["old"]).await;
+        ledger.close().await.expect("closed");
+        std::fs::copy(&place.path, &copy).expect("a backup");
+        let ledger = open(&place, None).await.expect("opens");
+        see(&ledger, &["new", "old"]).await;
+        assert!(claims(&ledger).await, "it is sent after the backup");
+        ledger.close().await.expect("closed");
+        std::fs::copy(&copy, &place.path).expect("restored");
+        if observed {
+            let ledger = open(&place, None).await.expect("opens");
+            see(&ledger, &["renamed", "old"]).await;
+            ledger.close().await.expect("closed");
+        }
+        let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
+        see(&ledger, &["renamed", "old"]).await;
+        assert!(!claims(&ledger).await, "it waits for a person");
+        let waiting = ledger.waiting(9).await.expect("readable");
+        assert!(waiting.iter().any(|v| matches!(v.status, Status::Held { .. })), "{waiting:?}");
+        // What comes later is news.
+        see(&ledger, &["later", "renamed", "old"]).await;
+        assert!(claims(&ledger).await);
+    }
 }
 
 /// A backup holds a post in doubt; the lost ledger had just repeated it, and its copy does not know.

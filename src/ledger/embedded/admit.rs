@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::admission::{self, Decision, Memory};
 use crate::ledger::journal::Line;
-use crate::ledger::{Admitted, Intake, LedgerError, Selection, Sight};
+use crate::ledger::{Admitted, Intake, LedgerError, Selection, Sight, Trust};
 use crate::model::{
     Alias, AliasKind, DeliveryId, Entry, EntryId, Event, FeedState, Fingerprint, HoldReason,
     IdempotencyKey, Status, Time, WithdrawReason,
@@ -31,6 +31,9 @@ pub(super) struct FeedRow {
     /// Entries that vanished in their settle window: they may come back.
     #[serde(default)]
     pub(super) vanished: Vec<u64>,
+    /// Set when a copy is taken up, until a whole document has been seen since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) restored: bool,
     pub(super) state: FeedState,
 }
 
@@ -115,6 +118,9 @@ impl Batch<'_, '_> {
             .filter(|g| g.feeds.iter().any(|f| f == feed))
             .filter_map(|g| Some((g.name.clone(), *self.core.groups.get(&g.name)?)))
             .collect();
+        // What a lost ledger has sent is known by its key, and a post that was renamed since has another.
+        let trusted = matches!(self.core.trust, Trust::Sends);
+        let unsure = !plan.baseline && (row.restored || !trusted);
         let mut admitted = Admitted { baseline: plan.baseline, ..Admitted::default() };
         let mut present = Vec::with_capacity(entries.len());
         for (entry, decision) in entries.into_iter().zip(plan.decisions) {
@@ -135,6 +141,7 @@ impl Batch<'_, '_> {
                     }
                 }
                 Decision::New { aliases, hold } => {
+                    let hold = hold.or(unsure.then_some(HoldReason::Restored));
                     admitted.new += 1;
                     admitted.held += u32::from(hold.is_some());
                     let settles = (!plan.baseline && hold.is_none() && !policy.settle.is_zero())
@@ -149,6 +156,7 @@ impl Batch<'_, '_> {
             }
         }
         row.known = true;
+        row.restored &= !(trusted && complete);
         // A feed that is empty for once has lost nothing: only a document with items can say that
         // one of them is gone.
         if complete && !present.is_empty() {

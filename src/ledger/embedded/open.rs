@@ -202,7 +202,11 @@ pub(super) fn first(
         if begins_again {
             batch.begin_again()?;
         }
-        if taken_up { batch.haunt_doubts() } else { Ok(()) }
+        if taken_up {
+            batch.haunt_doubts()?;
+            batch.hold_news()?;
+        }
+        Ok(())
     })?;
     if let Some(told) = heard.renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.

@@ -3,7 +3,7 @@
 
 use crate::ledger::LedgerError;
 use crate::ledger::witness::Testimony;
-use crate::model::{Event, Time};
+use crate::model::{Event, HoldReason, Status, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -41,6 +41,14 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
+    /// What is new at each feed's next poll may have been sent under another name.
+    pub(super) fn hold_news(&mut self) -> Result<(), LedgerError> {
+        for (name, row) in self.tables.feeds::<FeedRow>()? {
+            self.tables.set_feed(&name, &FeedRow { restored: true, ..row })?;
+        }
+        Ok(())
+    }
+
     /// What the feeds show at their next poll is remembered and not sent, and what was owed is in
     /// doubt.
     pub(super) fn begin_again(&mut self) -> Result<(), LedgerError> {
@@ -54,11 +62,20 @@ impl Batch<'_, '_> {
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;
         for group in groups {
-            for list in [Agenda::Due, Agenda::Settling] {
+            for list in [Agenda::Due, Agenda::Settling, Agenda::Held] {
                 for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
                     let row = self.delivery(id)?;
                     let entry = self.tables.entry(id.entry)?;
-                    let row = DeliveryRow { first_sent: Some(Time::EPOCH), haunted: true, ..row };
+                    let mut row =
+                        DeliveryRow { first_sent: Some(Time::EPOCH), haunted: true, ..row };
+                    match row.status {
+                        Status::Held { reason: HoldReason::Restored } => {
+                            let release = Event::Release { not_before: self.now };
+                            row = self.apply(id, &row, &entry, release, "ledger", "")?;
+                        }
+                        Status::Held { .. } => continue,
+                        _ => {}
+                    }
                     let claim = Event::Claim { permit: 0 };
                     let row = self.apply(id, &row, &entry, claim, "ledger", "not granted")?;
                     let evidence = "it was owed in an older copy of the ledger, and may have been \

@@ -211,7 +211,7 @@ impl Mends {
         generations_apart: false,
         doubts_haunted: true,
         settlements_witnessed: false,
-        news_held: false,
+        news_held: true,
     };
     /// What it would have with every mend.
     pub(super) const ALL: Self = Self {
