@@ -17,7 +17,7 @@ use super::sights::{Sight::*, Sights};
 use super::steps::Protocol;
 use super::world::{Find, Stand, Task, World};
 
-const WALKS: u64 = 25;
+const WALKS: u64 = 75;
 /// In so many walks at the most the two must part where the model lacks a step.
 const WALKS_UNTIL_PARTED: u64 = 400;
 const STEPS: usize = 70;
