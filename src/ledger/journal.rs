@@ -38,6 +38,25 @@ pub struct Line {
     pub id: Option<String>,
 }
 
+impl Line {
+    /// A line about the whole house.
+    #[must_use]
+    pub fn of_house(at: Time, who: &str, event: &str, detail: impl Into<String>) -> Self {
+        Self {
+            at,
+            entry: None,
+            group: None,
+            delivery: None,
+            event: event.to_owned(),
+            status: None,
+            who: who.to_owned(),
+            detail: detail.into(),
+            http: None,
+            id: None,
+        }
+    }
+}
+
 /// The hash of the newest line; the chain starts from the ledger's own id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

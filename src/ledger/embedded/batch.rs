@@ -340,18 +340,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         who: &str,
         detail: &str,
     ) -> Result<(), LedgerError> {
-        self.journal(&Line {
-            at: self.now,
-            entry: None,
-            group: None,
-            delivery: None,
-            event: event.to_owned(),
-            status: None,
-            who: who.to_owned(),
-            detail: detail.to_owned(),
-            http: None,
-            id: None,
-        })?;
+        self.journal(&Line::of_house(self.now, who, event, detail))?;
         Ok(())
     }
 

@@ -86,7 +86,7 @@ impl Frozen {
     fn of(txn: ReadTransaction, database: Kept, lock: Option<Lock>) -> Result<Self, LedgerError> {
         let identity = one(&txn, META, b"identity")?.ok_or_else(|| LedgerError::Untrusted {
             why: "it is a database without a ledger in it".to_owned(),
-            mend: "put a backup in its place, then: oncecast ledger adopt-restored".to_owned(),
+            mend: open::MEND_DAMAGED.to_owned(),
         })?;
         let numbers = one(&txn, META, b"numbers")?.unwrap_or_default();
         let mut groups = BTreeMap::new();

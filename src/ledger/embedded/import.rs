@@ -201,7 +201,7 @@ impl<'txn> Work<'txn> {
             header.lines,
             header.head
         );
-        let line = line_of(now, who, "import", detail);
+        let line = Line::of_house(now, who, "import", detail);
         let head = tables.add_line(Head::start(&id), &line)?;
         Ok(Self {
             tables,
@@ -321,7 +321,7 @@ impl<'txn> Work<'txn> {
             group: Some(name.clone()),
             delivery: Some(id),
             status: Some(status.kind()),
-            ..line_of(self.now, "import", "import", was_there(was, &record.lines))
+            ..Line::of_house(self.now, "import", "import", was_there(was, &record.lines))
         };
         let lines = vec![self.head.lines];
         self.head = self.tables.add_line(self.head, &line)?;
@@ -387,19 +387,4 @@ impl<'txn> Work<'txn> {
 fn was_there(was: StatusKind, lines: &[u64]) -> String {
     let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
     format!("it was {} there; its lines there: {}", was.word(), lines.join(", "))
-}
-
-fn line_of(at: Time, who: &str, event: &str, detail: String) -> Line {
-    Line {
-        at,
-        entry: None,
-        group: None,
-        delivery: None,
-        event: event.to_owned(),
-        status: None,
-        who: who.to_owned(),
-        detail,
-        http: None,
-        id: None,
-    }
 }
