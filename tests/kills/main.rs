@@ -4,6 +4,7 @@
 //! proofs --test kills random -- --nocapture`, which prints each seed; `ONCECAST_SEED=N` begins there.
 //! Needs Linux, strace, and for the full disk root or sudo; where one is missing its test fails and says so.
 
+mod birth;
 mod boundary;
 mod disk;
 mod full;

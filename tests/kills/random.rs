@@ -106,16 +106,16 @@ async fn world(seed: u64, kills: u64) -> Tally {
     for _ in 0..kills {
         if random.u8(0..5) == 0 {
             // It dies while it starts, or while it recovers from the death before.
+            daemon.kill().await;
             daemon.spawn();
             tokio::time::sleep(Duration::from_micros(random.u64(0..40_000))).await;
         } else {
-            daemon.start().await;
-            world::resume(&daemon).await;
             wait_for_the_moment(&mut random, &receivers).await;
         }
         daemon.kill().await;
+        daemon.start().await;
+        world::resume(&daemon).await;
     }
-    daemon.start().await;
     fair.store(true, Ordering::SeqCst);
     blog.pace(0);
     until("every post to be known and settled", async || {
@@ -164,7 +164,9 @@ fn whenever_it_is_killed_nobody_sees_a_post_twice_and_nothing_is_lost_unseen() {
     let mut sum = Tally::default();
     let run = async |seed: u64| {
         let share = KILLS_PER_SEED.min(kills - (seed - first) * KILLS_PER_SEED);
-        eprintln!("seed {seed} begins; alone: ONCECAST_KILLS={share} ONCECAST_SEED={seed}");
+        world::tell(&format!(
+            "seed {seed} begins; alone: ONCECAST_KILLS={share} ONCECAST_SEED={seed}"
+        ));
         (seed, world(seed, share).await)
     };
     let seeds = first..first + kills.div_ceil(KILLS_PER_SEED);
@@ -172,11 +174,11 @@ fn whenever_it_is_killed_nobody_sees_a_post_twice_and_nothing_is_lost_unseen() {
         sum.kills += tally.kills;
         sum.requests += tally.requests;
         sum.books.add(tally.books);
-        eprintln!(
+        world::tell(&format!(
             "seed {seed} has ended: {} kills, {} requests, 0 shown twice; \
              {} of {kills} kills so far, {} requests, {:?}",
             tally.kills, tally.requests, sum.kills, sum.requests, sum.books
-        );
+        ));
     });
     assert_eq!(sum.kills, kills);
     // The kills have met posts on their way, before and after readers saw them.

@@ -16,6 +16,12 @@ use super::support::daemon::Daemon;
 use super::support::receiver::Receiver;
 use super::support::until;
 
+/// Tells whoever watches a long run how far it is.
+#[expect(clippy::print_stderr, reason = "tests that take minutes say where they are")]
+pub(crate) fn tell(words: &str) {
+    eprintln!("{words}");
+}
+
 /// Does jobs on so many threads at once, each job with a runtime of its own, and hands over what each
 /// came to. A job that fails fails the whole when those under way have ended.
 pub(crate) fn side_by_side<J: Send, T: Send>(
