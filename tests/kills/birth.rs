@@ -38,13 +38,7 @@ async fn kill_before(daemon: &mut Daemon, call: &str, number: u32) -> bool {
     let tracer = Tracer::at(daemon, call, &number.to_string(), "signal=SIGKILL").await;
     daemon.signal(Signal::CONT);
     until("a start, or a death", async || daemon.is_gone() || has_read(daemon).await).await;
-    let killed = daemon.is_gone();
-    if killed {
-        tracer.ended().await;
-    } else {
-        tracer.detach().await;
-    }
-    killed
+    tracer.has_killed(daemon).await
 }
 
 /// Whether it has read its feed, which is the last that a first start writes; a later one has long.
@@ -99,14 +93,14 @@ fn killed_at_any_moment_of_its_recovery_it_still_knows_what_was_under_way() {
     let run = async |call: &'static str| {
         let receiver = Receiver::open(Manner::Answers(204)).await;
         let group = Group { name: "readers", receiver: &receiver, more: "" };
-        let mut daemon = world::at_rest(CALLS_MAX, "ledger.redb", &[group]).await;
+        let mut daemon = world::at_rest(CALLS_MAX, "1h", &[group]).await;
         let (mut number, mut books) = (0, Books::default());
         loop {
             // It dies with a claim in its hand: no byte of this post has left.
             let tracer = Tracer::at(&daemon, "connect", "1", "signal=SIGKILL").await;
             daemon.ask(world::by_hand(number)).await;
             until("its death", async || daemon.is_gone()).await;
-            tracer.ended().await;
+            assert!(tracer.has_killed(&mut daemon).await);
             number += 1;
             assert!(number < CALLS_MAX, "{call} has no end");
             std::fs::remove_file(daemon.path("daemon.log")).expect("removed");

@@ -31,7 +31,7 @@ impl Stage {
     async fn open() -> Self {
         let receiver = Receiver::open(Manner::Answers(204)).await;
         let group = Group { name: "readers", receiver: &receiver, more: "" };
-        let daemon = world::at_rest(CALLS_MAX, "ledger.redb", &[group]).await;
+        let daemon = world::at_rest(CALLS_MAX, "1h", &[group]).await;
         Self { daemon, receiver, next: 0 }
     }
 
@@ -62,13 +62,10 @@ impl Stage {
     async fn kill_before(&mut self, call: &str, number: u32) -> bool {
         let tracer = Tracer::at(&self.daemon, call, &number.to_string(), "signal=SIGKILL").await;
         self.send().await;
-        let killed = self.daemon.is_gone();
+        let killed = tracer.has_killed(&mut self.daemon).await;
         if killed {
-            tracer.ended().await;
             self.daemon.start().await;
             world::at_peace(&self.daemon, &["readers"]).await;
-        } else {
-            tracer.detach().await;
         }
         killed
     }

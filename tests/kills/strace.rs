@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use oncecast::desk::verb::Verb;
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::support::daemon::Daemon;
+use super::support::until;
 
 /// An attached strace.
 pub(crate) struct Tracer {
@@ -51,9 +53,18 @@ impl Tracer {
         Self::attach(daemon, &["-e", &trace, "-e", &inject]).await
     }
 
-    /// Waits for it to end with the daemon that it traced.
-    pub(crate) async fn ended(mut self) {
-        self.child.wait().await.expect("it ends");
+    /// Lets the daemon go, and says whether it was killed: at the last moment, it may be.
+    pub(crate) async fn has_killed(mut self, daemon: &mut Daemon) -> bool {
+        if !daemon.is_gone() {
+            // Asked to go while it kills, strace waits for ever.
+            self.child.kill().await.expect("it was there");
+            // A process that dies does not answer any more.
+            if daemon.ask(Verb::Status).await.is_some() {
+                return false;
+            }
+            until("a death", async || daemon.is_gone()).await;
+        }
+        true
     }
 
     /// Lets the daemon go, and says what was traced.

@@ -88,8 +88,8 @@ pub(crate) fn config(feed: &str, every: &str, groups: &[Group<'_>]) -> String {
 }
 
 /// A daemon at rest, with so many posts behind it that nobody was sent, each ready to be sent by hand.
-pub(crate) async fn at_rest(posts: u32, ledger: &str, groups: &[Group<'_>]) -> Daemon {
-    let mut daemon = Daemon::keeping(ledger, &config("feed.xml", "1h", groups));
+pub(crate) async fn at_rest(posts: u32, every: &str, groups: &[Group<'_>]) -> Daemon {
+    let mut daemon = Daemon::with(&config("feed.xml", every, groups));
     std::fs::write(daemon.path("feed.xml"), blog::feed(0..posts)).expect("written");
     daemon.start().await;
     daemon.baseline("blog").await;
