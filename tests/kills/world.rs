@@ -10,6 +10,7 @@ use oncecast::desk::verb::Verb;
 use oncecast::ledger::embedded::Embedded;
 use oncecast::ledger::{DeliveryView, Ledger};
 use oncecast::model::Status;
+use serde_json::Value;
 
 use super::support::blog;
 use super::support::daemon::Daemon;
@@ -111,13 +112,13 @@ pub(crate) async fn at_peace(daemon: &Daemon, groups: &[&str]) {
     until("everything to be settled", async || open(daemon, groups).await == 0).await;
 }
 
-/// How many deliveries are on their way to these groups.
+/// How many deliveries are on their way to these groups, all counted at one moment.
 pub(crate) async fn open(daemon: &Daemon, groups: &[&str]) -> u64 {
-    let mut open = 0;
-    for group in groups {
-        open += daemon.count(group, "due").await + daemon.count(group, "claimed").await;
-    }
-    open
+    let status = daemon.status().await;
+    let all = status["groups"].as_array().cloned().unwrap_or_default();
+    let mine = all.iter().filter(|g| groups.iter().any(|name| g["name"] == *name));
+    let counts = |g: &Value| ["due", "claimed"].map(|kind| g["counts"][kind].as_u64()).into_iter();
+    mine.flat_map(counts).map(Option::unwrap_or_default).sum()
 }
 
 /// What an audit found.
