@@ -13,10 +13,13 @@ use super::world::{self, Books, Group};
 
 /// Longer than a permit may wait to be used, which is longer than the publish timeout.
 const PAUSE: Duration = Duration::from_secs(11);
+/// Between the wish and the claim's own commit, and between that and its witness.
+const BEFORE_COMMIT: Moment = Moment::Call("ledger.redb", "fdatasync", "3");
+const BEFORE_WITNESS: Moment = Moment::Call("ledger.witness", "fdatasync", "1");
 /// The ways to stop it, each in a world of its own.
 const MOMENTS: [Moment; 7] = [
-    Moment::Call("ledger.redb", "fdatasync", "3"),
-    Moment::Call("ledger.witness", "fdatasync", "1"),
+    BEFORE_COMMIT,
+    BEFORE_WITNESS,
     Moment::Call("", "connect", "1"),
     Moment::Call("", "getpeername", "1"),
     Moment::Call("", "writev", "1"),
@@ -25,7 +28,7 @@ const MOMENTS: [Moment; 7] = [
 ];
 
 /// When it is stopped.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
     /// At the n-th call of that name, on that file where one is named.
     Call(&'static str, &'static str, &'static str),
@@ -85,6 +88,10 @@ async fn live_through(moment: Moment) -> Books {
     assert_eq!(books.published + books.doubts(), 1, "{moment:?}: {books:?}\n{}", daemon.log());
     // A request that left is the only one there will ever be.
     assert!(receiver.requests() <= 1, "{moment:?}: {} requests", receiver.requests());
+    if [BEFORE_COMMIT, BEFORE_WITNESS].contains(&moment) {
+        // What was true when the permit was asked for was not relied on so much later.
+        assert!(daemon.log().contains("its permit was"), "{moment:?}: {}", daemon.log());
+    }
     world::tell(&format!("stopped at {moment:?}: {books:?}"));
     books
 }
