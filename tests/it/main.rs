@@ -17,7 +17,7 @@ mod once;
 mod readme;
 mod service;
 #[path = "../support/mod.rs"]
-#[expect(unreachable_pub, reason = "shared with the tests against real servers")]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
 mod wire;

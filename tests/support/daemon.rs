@@ -1,11 +1,12 @@
 //! The real daemon, as a child with a folder of its own. It is gone when its handle is.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use oncecast::desk::Failure;
 use oncecast::desk::verb::{Answer, Verb};
 use oncecast::serve::control;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -15,21 +16,33 @@ pub struct Daemon {
     folder: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    ledger: PathBuf,
 }
 
 impl Daemon {
     /// A folder with a config: `rest` is everything but `[ledger]` and `[serve]`.
     pub fn with(rest: &str) -> Self {
+        Self::keeping("ledger.redb", rest)
+    }
+
+    /// The same, with the ledger at a path of its own inside the folder.
+    pub fn keeping(ledger: &str, rest: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let daemon = Self { folder, child: None, environment: Vec::new() };
+        let ledger = folder.path().join(ledger);
+        let daemon = Self { folder, child: None, environment: Vec::new(), ledger };
         daemon.configure(rest);
         daemon
+    }
+
+    /// Where its ledger is.
+    pub fn ledger(&self) -> &Path {
+        &self.ledger
     }
 
     pub fn configure(&self, rest: &str) {
         let text = format!(
             "[ledger]\npath = {:?}\n[serve]\nlisten = \"127.0.0.1:0\"\ncontrol = {:?}\n{rest}",
-            self.path("ledger.redb"),
+            self.ledger,
             self.path("control.sock"),
         );
         std::fs::write(self.path("oncecast.toml"), text).expect("written");
@@ -60,10 +73,37 @@ impl Daemon {
 
     /// Starts the daemon and comes back when it answers.
     pub async fn start(&mut self) {
+        self.spawn();
+        self.answers().await;
+    }
+
+    /// Starts the daemon and does not wait for it.
+    pub fn spawn(&mut self) {
+        let command = self.command(&["run"]);
+        self.launch(command);
+    }
+
+    /// Starts the daemon's process, which stops itself before anything of the daemon has run: see
+    /// [`Daemon::signal`] to let it go on.
+    pub async fn spawn_stopped(&mut self) {
+        let run = self.command(&["run"]);
+        let run = run.as_std();
+        let mut command = Command::new("sh");
+        command.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""]).arg(run.get_program());
+        command.args(run.get_args()).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+        command.kill_on_drop(true);
+        self.launch(command);
+        super::until("the process to stop", async || self.is_stopped()).await;
+    }
+
+    fn launch(&mut self, mut command: Command) {
         let log = self.path("daemon.log");
         let log = std::fs::File::options().create(true).append(true).open(log).expect("a log");
-        let mut command = self.command(&["run"]);
         self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("it starts"));
+    }
+
+    /// Comes back when it answers.
+    pub async fn answers(&mut self) {
         super::until("the daemon to answer", async || {
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
                 panic!("the daemon ended with {status}:\n{}", self.log());
@@ -82,11 +122,37 @@ impl Daemon {
 
     /// Ends it as systemd does, and gives its exit code.
     pub async fn end(&mut self) -> Option<i32> {
-        let mut child = self.child.take()?;
-        let pid = child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill");
-        assert!(sent.success());
-        child.wait().await.expect("it ends").code()
+        self.child.as_ref()?;
+        self.signal(Signal::TERM);
+        self.gone().await.code()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        rustix::process::kill_process(pid.expect("it runs"), signal).expect("it can be told");
+    }
+
+    /// Waits for it to end by itself.
+    pub async fn gone(&mut self) -> ExitStatus {
+        self.child.take().expect("it was started").wait().await.expect("it ends")
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_gone(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|c| c.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    /// Whether every thread of it is stopped: by a signal, or by a tracer on its behalf.
+    pub fn is_stopped(&self) -> bool {
+        let Some(pid) = self.pid() else { return false };
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+        let stopped = |stat: String| {
+            // The name in the middle may hold anything; the state follows its last bracket.
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+            state.starts_with(['T', 't'])
+        };
+        tasks.flatten().all(|t| std::fs::read_to_string(t.path().join("stat")).is_ok_and(stopped))
     }
 
     pub async fn ask(&self, verb: Verb) -> Option<Answer> {
@@ -119,6 +185,14 @@ impl Daemon {
             feeds.iter().any(|f| f["name"] == feed && f["last_success"].is_string())
         })
         .await;
+    }
+
+    /// What is wrong, in the words of its health; empty where all is well.
+    pub async fn complaints(&self) -> Vec<String> {
+        let status = self.ask(Verb::Status).await;
+        let Some(Answer::Status { status, .. }) = status else { return vec!["no answer".into()] };
+        let reasons = status["reasons"].as_array().cloned().unwrap_or_default();
+        reasons.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     pub fn log(&self) -> String {

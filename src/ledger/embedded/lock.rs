@@ -93,12 +93,19 @@ fn lock_path(ledger: &Path) -> PathBuf {
 
 /// The ledger is in use, by whom its lock names.
 pub(super) fn in_use(ledger: &Path) -> LedgerError {
+    let ours = format!("process {}", std::process::id());
+    let named = holder(ledger);
+    // By another name of the file its holder has taken another lock, and this one is ours.
+    let real = || ledger.canonicalize().ok().and_then(|real| holder(&real));
+    let holder = if named.as_ref() == Some(&ours) { real().or(named) } else { named };
+    let holder = holder.unwrap_or_else(|| "another process".to_owned());
+    LedgerError::InUse { path: ledger.display().to_string(), holder }
+}
+
+fn holder(ledger: &Path) -> Option<String> {
     let mut words = String::new();
-    let read =
-        File::open(lock_path(ledger)).and_then(|f| f.take(WORDS_MAX).read_to_string(&mut words));
-    let holder = words.lines().next().unwrap_or_default().trim();
-    let holder = if read.is_ok() && !holder.is_empty() { holder } else { "another process" };
-    LedgerError::InUse { path: ledger.display().to_string(), holder: holder.to_owned() }
+    File::open(lock_path(ledger)).ok()?.take(WORDS_MAX).read_to_string(&mut words).ok()?;
+    words.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
 impl Drop for Lock {
