@@ -107,6 +107,8 @@ pub enum HoldReason {
     Stale,
     /// Dated too far in the future.
     Future,
+    /// It has neither guid nor link of its own: edited, it would look like another post.
+    Weak,
     /// It cannot be turned into a post for this group.
     Unfit {
         /// In words.
@@ -123,6 +125,9 @@ impl fmt::Display for HoldReason {
             }
             Self::Stale => f.write_str("it is older than max_age"),
             Self::Future => f.write_str("it is dated in the future"),
+            Self::Weak => f.write_str(
+                "it has neither guid nor link of its own: edited, it would look like another post",
+            ),
             Self::Unfit { why } => f.write_str(why),
         }
     }
