@@ -9,6 +9,8 @@ mod cli;
 mod doubt;
 mod evidence;
 mod house;
+#[expect(unreachable_pub, reason = "shared by the incidents' files")]
+mod incidents;
 mod kills;
 mod ledger;
 mod once;
