@@ -62,7 +62,10 @@ impl Poller {
     }
 
     /// One poll where it is time for one; comes back with how long to wait.
-    async fn turn(&self) -> Result<Duration, LedgerError> {
+    ///
+    /// # Errors
+    /// Where the ledger cannot be used.
+    pub async fn turn(&self) -> Result<Duration, LedgerError> {
         let (state, settles) = self.parts.ledger.feed(&self.feed.name).await?;
         let now = self.parts.clock.now();
         let state = state.unwrap_or_default();

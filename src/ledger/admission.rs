@@ -88,13 +88,36 @@ pub fn plan<M: Memory>(
     first_sight: bool,
     now: Time,
 ) -> Result<Plan, M::Error> {
-    let named = names_within(feed, entries);
+    let mut named = names_within(feed, entries);
     let mut known: Vec<Option<u64>> = vec![None; entries.len()];
     let mut alike: Vec<Option<u64>> = vec![None; entries.len()];
 
     for (at, names) in named.iter().enumerate() {
         if let Some(guid) = names.of(AliasKind::Guid) {
             known[at] = memory.known_by(&guid.fingerprint)?;
+        }
+    }
+    // Whether a key is shared may change from poll to poll, as neighbours come and go; the post is the
+    // same. What is not known by one form of its key is looked for by the other.
+    let mut was_alone: Vec<Option<u64>> = vec![None; entries.len()];
+    for (at, names) in named.iter_mut().enumerate() {
+        let Some(other) = names.other else { continue };
+        let strong = names.aliases.iter().position(|a| a.kind == other.kind);
+        let Some(strong) = strong else { continue };
+        let form = names.aliases[strong].fingerprint;
+        // A narrowed key tells more than the key alone.
+        if names.is_shared && memory.known_by(&form)?.is_some() {
+            continue;
+        }
+        let Some(number) = memory.known_by(&other.fingerprint)? else { continue };
+        if !names.is_shared {
+            // The key alone still belongs to nobody: it would take the next post that shares it.
+            names.aliases[strong] = other;
+            known[at] = Some(number);
+        } else if narrow(other, feed, &memory.entry(number)?.0).fingerprint == form {
+            known[at] = Some(number);
+        } else {
+            was_alone[at] = Some(number);
         }
     }
     let mut present: HashSet<u64> = known.iter().flatten().copied().collect();
@@ -117,6 +140,12 @@ pub fn plan<M: Memory>(
         }
     }
     present.extend(known.iter().flatten());
+    for (at, number) in was_alone.into_iter().enumerate() {
+        // Another post that now stands beside it, or the same one under another title.
+        if known[at].is_none() {
+            alike[at] = alike[at].or(number.filter(|number| !present.contains(number)));
+        }
+    }
     for (at, names) in named.iter().enumerate() {
         if known[at].is_some() || alike[at].is_some() {
             continue;
@@ -151,6 +180,8 @@ pub fn plan<M: Memory>(
     let burst = is_burst(new, entries.len(), policy)
         .then(|| HoldReason::Burst { new: u32::try_from(new).unwrap_or(u32::MAX) });
 
+    let is_strong = |names: &Names| names.aliases.iter().any(|a| a.kind.is_strong());
+    let strong: Vec<bool> = named.iter().map(is_strong).collect();
     let mut decisions = Vec::with_capacity(entries.len());
     let mut used = HashSet::new();
     for (at, names) in named.into_iter().enumerate() {
@@ -161,7 +192,8 @@ pub fn plan<M: Memory>(
             if let Some(number) = alike[at] {
                 return Ok(Some(HoldReason::NearDuplicate { of: memory.entry(number)?.1 }));
             }
-            Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, now)))
+            let weak = (!strong[at]).then_some(HoldReason::Weak);
+            Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, now)).or(weak))
         };
         decisions.push(match known[at] {
             Some(number) if !used.insert(number) => Decision::Repeat,
@@ -186,6 +218,11 @@ pub fn plan<M: Memory>(
 /// How one item can be recognised, after the document's own collisions are taken out.
 struct Names {
     aliases: Vec<Alias>,
+    /// Its strongest alias in the form that is not among them: alone where it is shared in this
+    /// document, narrowed where it is not.
+    other: Option<Alias>,
+    /// Whether its strongest alias is shared.
+    is_shared: bool,
     /// False for an item that says the same as one before it in every alias.
     is_first: bool,
 }
@@ -199,7 +236,7 @@ impl Names {
 /// Aliases of every item. A key that several items of one document share proves nothing: a shared
 /// guid is narrowed by link, then by title and day; a shared link or weak alias is left out.
 fn names_within(feed: &str, entries: &[Entry]) -> Vec<Names> {
-    let mut all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
+    let all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
     let mut whole = HashSet::new();
     let is_first: Vec<bool> = all
         .iter()
@@ -212,21 +249,36 @@ fn names_within(feed: &str, entries: &[Entry]) -> Vec<Names> {
             *count.entry(alias.fingerprint).or_default() += 1;
         }
     }
-    for (names, entry) in all.iter_mut().zip(entries) {
+    let mut named = Vec::with_capacity(entries.len());
+    for ((names, entry), is_first) in all.into_iter().zip(entries).zip(is_first) {
         let shared = |a: &Alias| count.get(&a.fingerprint).copied().unwrap_or(0) > 1;
         let has_guid = names.iter().any(|a| a.kind == AliasKind::Guid);
-        let narrower: Vec<Alias> = names
+        let aliases = names
             .iter()
             .filter_map(|alias| match alias.kind {
                 _ if !shared(alias) => Some(*alias),
-                AliasKind::Guid => Some(narrowed(*alias, names, entry)),
+                AliasKind::Guid => Some(narrowed(*alias, &names, entry)),
                 AliasKind::Link if !has_guid => Some(narrowed(*alias, &[], entry)),
                 _ => None,
             })
             .collect();
-        *names = narrower;
+        let strongest = names.first().filter(|a| a.kind.is_strong());
+        let is_shared = strongest.is_some_and(shared);
+        let other =
+            strongest.map(|a| if is_shared { *a } else { narrowed(*a, links(*a, &names), entry) });
+        named.push(Names { aliases, other, is_shared, is_first });
     }
-    all.into_iter().zip(is_first).map(|(aliases, is_first)| Names { aliases, is_first }).collect()
+    named
+}
+
+/// What narrows an alias beside title and day: the link, unless it is the link itself.
+fn links(alias: Alias, names: &[Alias]) -> &[Alias] {
+    if alias.kind == AliasKind::Guid { names } else { &[] }
+}
+
+/// A strong alias narrowed by what a known entry says.
+fn narrow(alias: Alias, feed: &str, entry: &Entry) -> Alias {
+    narrowed(alias, links(alias, &aliases(feed, entry)), entry)
 }
 
 /// A strong alias that several items share, told apart by what else they say.

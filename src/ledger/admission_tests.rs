@@ -259,13 +259,38 @@ fn one_guid_for_several_posts_tells_each_once() {
 }
 
 #[test]
-fn a_post_without_guid_and_link_is_recognised_by_what_it_says() {
+fn c4_a_post_without_guid_and_link_is_recognised_by_what_it_says_and_held() {
     let memory = Remembered::default();
     let bare = |n: u32| Entry { title: format!("Only a line, {n} words"), ..Entry::default() };
     memory.poll(&[bare(1)], true);
-    assert_eq!(memory.sent(&[bare(1), bare(2)]), 1);
-    assert_eq!(memory.sent(&[bare(1), bare(2)]), 0);
+    let met = memory.poll(&[bare(1), bare(2)], false);
+    assert!(matches!(&met[1], Decision::New { hold: Some(HoldReason::Weak), .. }), "{met:?}");
+    let met = memory.poll(&[bare(1), bare(2)], false);
+    assert!(met.iter().all(|m| matches!(m, Decision::Known { arrives: None, .. })), "{met:?}");
     assert_eq!(memory.poll(&[Entry::default()], false), [Decision::Nameless]);
+}
+
+/// Neighbours that share a link come and go: nobody is told again of the one that stays, even under
+/// another title, and the next that comes alone is not taken for it.
+#[test]
+fn c5_a_post_is_the_same_alone_and_beside_others_that_share_its_key() {
+    for by_guid in [false, true] {
+        let memory = Remembered::default();
+        let note = |title: &str| Entry {
+            guid: by_guid.then(|| "notes".to_owned()),
+            link: Some("http://blog.example/notes".to_owned()),
+            title: title.to_owned(),
+            ..Entry::default()
+        };
+        let sent = |notes: &[Entry]| memory.sent(&[&posts(1..=9), notes].concat());
+        memory.poll(&posts(1..=9), true);
+        assert_eq!(sent(&[note("Harbours")]), 1);
+        assert_eq!(sent(&[note("Harbours"), note("Clouds")]), 1, "beside another");
+        assert_eq!(sent(&[note("Clouds")]), 0, "alone again");
+        assert_eq!(sent(&[note("Clouds"), note("Harbours")]), 0);
+        assert_eq!(sent(&[note("Harbour"), note("Clouds")]), 0, "under another title");
+        assert_eq!(sent(&[note("Harbours"), note("Clouds"), note("Bridges")]), 1);
+    }
 }
 
 #[test]

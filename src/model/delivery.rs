@@ -109,6 +109,8 @@ pub enum HoldReason {
     Future,
     /// It was new while the ledger was not trusted, or at the first poll after a copy was taken up.
     Restored,
+    /// It has neither guid nor link of its own: edited, it would look like another post.
+    Weak,
     /// It cannot be turned into a post for this group.
     Unfit {
         /// In words.
@@ -128,6 +130,9 @@ impl fmt::Display for HoldReason {
             Self::Restored => f.write_str(
                 "it was new when the ledger was a restored copy or not trusted: it may have been sent \
                  already, under this name or another",
+            ),
+            Self::Weak => f.write_str(
+                "it has neither guid nor link of its own: edited, it would look like another post",
             ),
             Self::Unfit { why } => f.write_str(why),
         }

@@ -10,6 +10,8 @@ mod copies;
 mod doubt;
 mod evidence;
 mod house;
+#[expect(unreachable_pub, reason = "shared by the incidents' files")]
+mod incidents;
 mod journal;
 mod kills;
 mod ledger;

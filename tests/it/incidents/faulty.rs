@@ -1,0 +1,144 @@
+//! A ledger whose notes fail when a test says so, above a real one; and real damage to a real one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use oncecast::ledger::{
+    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
+    ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, journal,
+};
+use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
+
+/// How often each verb fails.
+#[derive(Debug, Default)]
+pub struct Fault {
+    pub settles: u32,
+    pub claims: u32,
+}
+
+#[derive(Debug)]
+pub struct Faulty {
+    real: Arc<dyn Ledger>,
+    fault: Fault,
+    settles: AtomicU32,
+    claims: AtomicU32,
+    pub failed: tokio::sync::Notify,
+}
+
+impl Faulty {
+    pub fn over(real: Arc<dyn Ledger>, fault: Fault) -> Self {
+        let (settles, claims, failed) = Default::default();
+        Self { real, fault, settles, claims, failed }
+    }
+
+    /// How often it has failed.
+    pub fn faults(&self) -> u32 {
+        self.settles.load(Ordering::SeqCst) + self.claims.load(Ordering::SeqCst)
+    }
+
+    fn fails<T: Send + 'static>(&self, count: &AtomicU32, times: u32) -> Option<Reply<T>> {
+        if count.load(Ordering::SeqCst) >= times {
+            return None;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        self.failed.notify_one();
+        Some(Box::pin(async { Err(LedgerError::Uncertain("the disk is full".to_owned())) }))
+    }
+}
+
+impl Ledger for Faulty {
+    fn claim(&self, delivery: DeliveryId, request: Request) -> Reply<Claim> {
+        let fails = self.fails(&self.claims, self.fault.claims);
+        fails.unwrap_or_else(|| self.real.claim(delivery, request))
+    }
+    fn settle(&self, spent: &Spent) -> Reply<Settled> {
+        self.fails(&self.settles, self.fault.settles).unwrap_or_else(|| self.real.settle(spent))
+    }
+    fn configure(&self, setup: Setup) -> Reply<()> {
+        self.real.configure(setup)
+    }
+    fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {
+        self.real.feed(name)
+    }
+    fn admit(&self, intake: Intake) -> Reply<Admitted> {
+        self.real.admit(intake)
+    }
+    fn due(&self, lane: &str) -> Reply<Waiting> {
+        self.real.due(lane)
+    }
+    fn due_one(&self, delivery: DeliveryId) -> Reply<Waiting> {
+        self.real.due_one(delivery)
+    }
+    fn reclaim(&self, delivery: DeliveryId, guarantee: Guarantee) -> Reply<Claim> {
+        self.real.reclaim(delivery, guarantee)
+    }
+    fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
+        self.real.unfit(delivery, why)
+    }
+    fn resolve(&self, delivery: DeliveryId, verdict: Verdict, who: String) -> Reply<Status> {
+        self.real.resolve(delivery, verdict, who)
+    }
+    fn reopen(&self, replay: Replay, who: String) -> Reply<Vec<ReplayStep>> {
+        self.real.reopen(replay, who)
+    }
+    fn release(&self, selection: Selection, who: String) -> Reply<Vec<DeliveryView>> {
+        self.real.release(selection, who)
+    }
+    fn withdraw(&self, selection: Selection, why: String, who: String) -> Reply<Vec<DeliveryView>> {
+        self.real.withdraw(selection, why, who)
+    }
+    fn pause(&self, lane: Option<String>, why: String, who: String) -> Reply<Vec<String>> {
+        self.real.pause(lane, why, who)
+    }
+    fn resume(&self, lane: Option<String>, who: String) -> Reply<Vec<String>> {
+        self.real.resume(lane, who)
+    }
+    fn stop_all(&self, why: String, who: String) -> Reply<()> {
+        self.real.stop_all(why, who)
+    }
+    fn trouble(&self, lane: &str, why: String, wait: Option<Duration>, bad: bool) -> Reply<()> {
+        self.real.trouble(lane, why, wait, bad)
+    }
+    fn find(&self, what: &str) -> Reply<Vec<EntryView>> {
+        self.real.find(what)
+    }
+    fn history(&self, entry: u64) -> Reply<Vec<journal::Line>> {
+        self.real.history(entry)
+    }
+    fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
+        self.real.waiting(limit)
+    }
+    fn overview(&self) -> Reply<Overview> {
+        self.real.overview()
+    }
+    fn verify(&self, progress: Box<dyn Fn(u64, u64) + Send>) -> Reply<journal::Proof> {
+        self.real.verify(progress)
+    }
+    fn snapshot(&self) -> Reply<PathBuf> {
+        self.real.snapshot()
+    }
+    fn close(&self) -> Reply<()> {
+        self.real.close()
+    }
+}
+
+/// Makes every entry unreadable in a file whose pages are sound.
+#[expect(clippy::disallowed_methods, reason = "this is the damage")]
+pub fn spoil_entries(path: &Path) {
+    use redb::ReadableTable as _;
+    const ENTRY: redb::TableDefinition<'static, &[u8], &[u8]> = redb::TableDefinition::new("entry");
+    let database = redb::Database::open(path).expect("opens");
+    let txn = database.begin_write().expect("begins");
+    {
+        let mut table = txn.open_table(ENTRY).expect("is there");
+        let keys: Vec<Vec<u8>> =
+            table.iter().expect("read").map(|row| row.expect("read").0.value().to_vec()).collect();
+        assert!(!keys.is_empty());
+        for key in keys {
+            table.insert(key.as_slice(), b"spoilt".as_slice()).expect("written");
+        }
+    }
+    txn.commit().expect("done");
+}
