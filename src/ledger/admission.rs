@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::clock;
 use crate::model::identity::{aliases, differs_only_in_digits, same_post_evidence};
 use crate::model::{Alias, AliasKind, Entry, Fingerprint, HoldReason, Time};
 
@@ -76,6 +77,15 @@ pub struct Plan {
     pub baseline: bool,
 }
 
+/// What the date is. Dates of posts come from other people's clocks, and ours may have been set.
+#[derive(Debug, Clone, Copy)]
+pub struct Today {
+    /// What the machine's clock says.
+    pub clock: Time,
+    /// What the ledger has counted.
+    pub counted: Time,
+}
+
 /// Decides what is new.
 ///
 /// # Errors
@@ -86,7 +96,7 @@ pub fn plan<M: Memory>(
     memory: &M,
     policy: &Policy,
     first_sight: bool,
-    now: Time,
+    today: Today,
 ) -> Result<Plan, M::Error> {
     let mut named = names_within(feed, entries);
     let mut known: Vec<Option<u64>> = vec![None; entries.len()];
@@ -193,7 +203,7 @@ pub fn plan<M: Memory>(
                 return Ok(Some(HoldReason::NearDuplicate { of: memory.entry(number)?.1 }));
             }
             let weak = (!strong[at]).then_some(HoldReason::Weak);
-            Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, now)).or(weak))
+            Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, today)).or(weak))
         };
         decisions.push(match known[at] {
             Some(number) if !used.insert(number) => Decision::Repeat,
@@ -306,15 +316,20 @@ fn is_burst(new: usize, items: usize, policy: &Policy) -> bool {
     new > policy.burst as usize || (items >= SHARE_ITEMS_MIN && new > 1 && share > policy.share)
 }
 
-fn age_hold(entry: &Entry, policy: &Policy, now: Time) -> Option<HoldReason> {
+/// Why an entry of that age waits, if it does: where one of the two times is wrong, the other says that
+/// the post is neither too old nor too new.
+fn age_hold(entry: &Entry, policy: &Policy, today: Today) -> Option<HoldReason> {
     let published = entry.published?;
-    if now.since(published) > policy.max_age {
-        Some(HoldReason::Stale)
-    } else if published.since(now) > FUTURE_MAX {
-        Some(HoldReason::Future)
-    } else {
-        None
-    }
+    let waits = |now: Time| {
+        if now.since(published) > policy.max_age {
+            Some(HoldReason::Stale)
+        } else if published.since(now) > FUTURE_MAX && clock::is_set(now) {
+            Some(HoldReason::Future)
+        } else {
+            None
+        }
+    };
+    waits(today.clock).and(waits(today.counted))
 }
 
 #[cfg(test)]

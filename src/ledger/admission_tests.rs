@@ -36,7 +36,8 @@ impl Remembered {
     /// One poll: decides, and remembers what was decided.
     fn poll(&self, entries: &[Entry], first: bool) -> Vec<Decision> {
         let policy = Policy::default();
-        let Ok(plan) = plan("blog", entries, self, &policy, first, NOW);
+        let Ok(plan) =
+            plan("blog", entries, self, &policy, first, Today { clock: NOW, counted: NOW });
         for (entry, decision) in entries.iter().zip(&plan.decisions) {
             let (number, learn) = match decision {
                 Decision::New { aliases, .. } => {

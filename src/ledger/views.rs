@@ -151,6 +151,9 @@ pub struct Overview {
     pub trust: Trust,
     /// Why everything is stopped, if it is.
     pub stopped: Option<String>,
+    /// What is wrong with the machine's clock, if anything is.
+    #[serde(default)]
+    pub clock: Option<String>,
     /// Why it cannot be written, as far as is known.
     pub unwritable: Option<String>,
     /// Entries known.

@@ -56,6 +56,7 @@ pub fn judge(
     if let Some(why) = &overview.unwritable {
         health.reasons.push(format!("the ledger cannot be written, so nothing is sent: {why}"));
     }
+    health.notes.extend(overview.clock.clone());
     for feed in feeds {
         let never = FeedState::default();
         let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
@@ -121,6 +122,7 @@ mod tests {
             ledger: "00".into(),
             trust: Trust::Sends,
             stopped: None,
+            clock: None,
             unwritable: None,
             entries: 0,
             feeds: vec![(

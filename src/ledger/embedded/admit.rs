@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::admission::{self, Decision, Memory};
+use crate::ledger::admission::{self, Decision, Memory, Today};
 use crate::ledger::journal::Line;
 use crate::ledger::{Admitted, Intake, LedgerError, Selection, Sight, Trust};
 use crate::model::{
@@ -106,10 +106,9 @@ impl Batch<'_, '_> {
         let policy = self.core.setup.policy.clone();
         // Shortened before it is recognised, so that it is recognised by what is kept.
         let entries: Vec<Entry> = entries.into_iter().map(shortened).collect();
-        // Dates come from other people's clocks: they are weighed against the wall clock.
-        let wall = self.core.clock.now();
+        let today = Today { clock: self.core.clock.now(), counted: self.now };
         let first_sight = !row.known;
-        let plan = admission::plan(feed, &entries, self, &policy, first_sight, wall)?;
+        let plan = admission::plan(feed, &entries, self, &policy, first_sight, today)?;
         let audiences: Vec<(String, u32)> = self
             .core
             .setup

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redb::WriteTransaction;
 
-use crate::clock::{Clock, Mark};
+use crate::clock::Clock;
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
@@ -15,6 +15,7 @@ use crate::model::{DeliveryId, Event, Status, Time};
 
 use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
 use super::tables::Tables;
+use super::time::Timekeeper;
 
 /// A config as the writer knows it: the setup, numbers by name and names by number.
 type Config = (Setup, BTreeMap<String, u32>, BTreeMap<u32, String>);
@@ -50,8 +51,10 @@ pub(super) struct Core {
     pub(super) stand: Stand,
     /// Whether the witness has heard of this process.
     pub(super) witnessed: bool,
-    /// The latest moment told, and when it was: the ledger's time never goes back.
-    pub(super) anchor: (Time, Mark),
+    /// The ledger's time.
+    pub(super) time: Timekeeper,
+    /// The time before the transaction under way followed the clock.
+    pub(super) untimed: Option<Timekeeper>,
 }
 
 impl Core {
@@ -60,12 +63,9 @@ impl Core {
         self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// The ledger's time: the wall clock, except that it never goes back.
+    /// The ledger's time.
     pub(super) fn now(&mut self) -> Time {
-        let (told, mark) = self.anchor;
-        let now = self.clock.now().max(told.plus(mark.elapsed()));
-        self.anchor = (now, Mark::here());
-        now
+        self.time.now(self.clock.as_ref())
     }
 
     /// A commit is on disk: the witness takes its claims, and how far the ledger has come where this is
@@ -107,6 +107,10 @@ impl Core {
     pub(super) fn after(&mut self, committed: bool) {
         let settled = std::mem::take(&mut self.settled);
         let replaced = self.replaced.take();
+        let untimed = self.untimed.take();
+        if let Some(time) = untimed.filter(|_| !committed) {
+            self.time = time;
+        }
         if committed {
             for number in settled {
                 self.live.remove(&number);
@@ -180,7 +184,14 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let tables = Tables::of(txn);
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
-        Ok(Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None })
+        let set = core.time.wants();
+        let mut batch =
+            Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None };
+        if let Some(set) = set {
+            // What cannot be moved gives up the transaction: nothing is counted by a wrong date.
+            batch.guarded(|batch| batch.set_clock(&set)).ok();
+        }
+        Ok(batch)
     }
 
     /// Runs one verb. One that fails after it has written gives up the whole transaction, since half
@@ -211,6 +222,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
             return Ok(None);
         }
         self.numbers.latest = self.now;
+        self.numbers.time = self.core.time.kept();
         if matches!(self.core.trust, Trust::Sends) {
             // One that only observes must not come to look as new as its witness.
             self.numbers.epoch = self.core.epoch.unwrap_or(self.numbers.epoch + 1);

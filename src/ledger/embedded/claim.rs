@@ -77,6 +77,12 @@ impl Batch<'_, '_> {
             self.look_later(id, &row, settled)?;
             return Ok(Claim::Gone(row.status.kind()));
         }
+        if matches!(guarantee, Guarantee::Keyed { .. })
+            && let Some(wait) = self.core.time.unsure_of(first)
+        {
+            let why = "how long this machine was off is not known yet".to_owned();
+            return Ok(Claim::NotNow { wait: Some(wait), why });
+        }
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
         let why = match guarantee.repeatable_for() {
@@ -132,8 +138,7 @@ impl Batch<'_, '_> {
         if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
             return Ok(self.wait_until(until, format!("{lane_name} rests after failures")));
         }
-        let since = self.now.minus(caps::LONGEST);
-        let claims = self.tables.claims(lane.number, since, lane_caps.most())?;
+        let claims = self.counted(lane.number, lane_caps.most())?;
         if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
             return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
         }
@@ -167,6 +172,18 @@ impl Batch<'_, '_> {
             key: row.key,
             granted: Mark::here(),
         }))
+    }
+
+    /// The lane's newest claims, as its caps count them: oldest first.
+    pub(super) fn counted(&self, lane: u32, most: u32) -> Result<Vec<Time>, LedgerError> {
+        let time = &self.core.time;
+        let since = self.now.minus(caps::LONGEST).minus(time.uncounted());
+        let mut claims = self.tables.claims(lane, since, most)?;
+        for claim in &mut claims {
+            *claim = time.counted(*claim);
+        }
+        claims.sort_unstable();
+        Ok(claims)
     }
 
     /// Whether a lost ledger has claimed this delivery and nobody has looked into it since.

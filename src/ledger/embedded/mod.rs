@@ -16,6 +16,7 @@ mod agree;
 mod agree_tests;
 mod batch;
 mod claim;
+mod clock_set;
 mod compact;
 mod copy;
 mod frozen;
@@ -31,6 +32,7 @@ mod settle;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod time;
 mod trust;
 mod verify;
 mod writer;

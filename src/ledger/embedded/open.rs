@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use redb::backends::FileBackend;
 use redb::{Builder, Database};
 
-use crate::clock::{Clock, Mark};
+use crate::clock::Clock;
 use crate::ledger::witness::{self, Claimed, Stand, Witness};
 use crate::ledger::{LedgerError, Setup};
 use crate::model::{EntryId, Event, Status};
@@ -19,6 +19,7 @@ use super::batch::{Batch, Core, Taken};
 use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::restored;
+use super::time::{Kept, Timekeeper};
 use super::trust::{self, Found};
 
 /// redb's default is 1 GiB, four times what the service may use.
@@ -177,7 +178,8 @@ pub(super) fn first(
         epoch: None,
         stand: Stand::default(),
         witnessed: false,
-        anchor: (numbers.latest.max(clock.now()), Mark::here()),
+        time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
+        untimed: None,
         clock,
     };
     let taken = transact(&database, &mut core, |batch| {
@@ -373,8 +375,12 @@ fn create(
             let ledger = EntryId::from_bytes(id);
             let made = clock.now();
             tables.set_meta("identity", &Identity { ledger, made, layout: LAYOUT, host })?;
+            let time = Kept { uptime: clock.uptime(), gap: None };
             let claim = ghosts.iter().map(|g| g.number).max().unwrap_or(0);
-            tables.set_meta("numbers", &Numbers { claim, latest: made, ..Numbers::default() })?;
+            tables.set_meta(
+                "numbers",
+                &Numbers { claim, latest: made, time, ..Numbers::default() },
+            )?;
             for ghost in ghosts {
                 tables.add_ghost(&ghost.key, ghost.number)?;
             }

@@ -103,7 +103,8 @@ impl Batch<'_, '_> {
         let Status::InDoubt { evidence, looks, .. } = row.status.clone() else {
             return Ok(Waiting { work: None, wake: None });
         };
-        let first_sent = row.first_sent.unwrap_or(row.since);
+        // The platform's clock is compared with it: where ours has gone back, it must not lie ahead.
+        let first_sent = row.first_sent.unwrap_or(row.since).minus(self.core.time.ahead());
         let due = self.due_work(id, row)?;
         let work = DoubtWork { due, first_sent, evidence, looks };
         Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })
@@ -218,8 +219,7 @@ impl Batch<'_, '_> {
         let mut lanes = Vec::new();
         for lane in &self.core.setup.lanes {
             let row = self.tables.lane(&lane.name)?;
-            let since = self.now.minus(caps::LONGEST);
-            let claims = self.tables.claims(row.number, since, u32::MAX)?;
+            let claims = self.counted(row.number, u32::MAX)?;
             lanes.push(LaneView {
                 name: lane.name.clone(),
                 paused: row.paused,
@@ -249,6 +249,7 @@ impl Batch<'_, '_> {
             ledger: EntryId::from_bytes(self.core.ledger).to_string(),
             trust: self.core.trust.clone(),
             stopped: self.stopped()?,
+            clock: self.core.time.trouble(self.core.clock.now()),
             unwritable: self.core.sick.clone().or_else(|| no_room(self.core.folder())),
             entries: self.tables.entries()?,
             feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::LedgerError;
 use crate::model::{DeliveryId, Entry, EntryId, IdempotencyKey, Request, Status, Time};
 
+use super::time::Kept;
+
 /// The version of every row written by this release.
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
@@ -156,8 +158,9 @@ pub(super) struct Numbers {
     pub(super) entry: u64,
     /// The newest claim.
     pub(super) claim: u64,
-    /// The latest moment written: the ledger's time never goes back.
+    /// The ledger's time when this was written, and what is kept of it.
     pub(super) latest: Time,
+    pub(super) time: Kept,
     /// Journal lines, and the hash of the last.
     pub(super) lines: u64,
     pub(super) hash: [u8; 32],

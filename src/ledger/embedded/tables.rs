@@ -174,6 +174,19 @@ impl<'txn> Tables<'txn> {
         self.set_meta(&format!("lane/{name}"), row)
     }
 
+    /// Every lane there ever was, by name.
+    pub(super) fn lanes(&self) -> Result<Vec<(String, LaneRow)>, LedgerError> {
+        let mut lanes = Vec::new();
+        for item in
+            self.meta.read()?.range::<&[u8]>(&b"lane/"[..]..&b"lane0"[..]).map_err(broken)?
+        {
+            let (key, row) = item.map_err(broken)?;
+            let name = String::from_utf8_lossy(&key.value()[b"lane/".len()..]).into_owned();
+            lanes.push((name, records::decode(key.value(), row.value())?));
+        }
+        Ok(lanes)
+    }
+
     pub(super) fn feed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
         read(self.feed.read()?, name.as_bytes())
     }
@@ -376,6 +389,34 @@ impl<'txn> Tables<'txn> {
         self.writes += 1;
         let key = claim_key(lane, at, number);
         self.claim.write()?.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
+        Ok(())
+    }
+
+    /// Gives the lane's claims after a moment another one.
+    pub(super) fn move_claims(
+        &mut self,
+        lane: u32,
+        after: Time,
+        to: impl Fn(Time) -> Time,
+    ) -> Result<(), LedgerError> {
+        let from = claim_key(lane, after, u64::MAX);
+        let end = claim_key(lane, Time::from_millis(u64::MAX), u64::MAX);
+        let table = self.claim.write()?;
+        let mut keys = Vec::new();
+        for item in table.range::<&[u8]>(from.as_slice()..=end.as_slice()).map_err(broken)? {
+            keys.push(item.map_err(broken)?.0.value().to_vec());
+        }
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        // All are taken out first: a moved one may stand where another stood.
+        for key in &keys {
+            table.remove(key.as_slice()).map_err(broken)?;
+        }
+        for key in &keys {
+            let at = to(Time::from_millis(number(&key[4..12])));
+            let key = claim_key(lane, at, number(&key[12..]));
+            table.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
+        }
+        self.writes += 1;
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! What a batch that is given up leaves behind, in the file and in the writer's memory.
 
+mod clock;
+
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::clock::TokioClock;
+use crate::clock::{Clock, TokioClock};
 use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight};
 use crate::model::{
     Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, Outcome, Reference, Request, Status,
@@ -39,7 +41,10 @@ fn setup(groups: &[&str]) -> Setup {
 }
 
 fn open(folder: &Path, mend: Option<Mend>) -> Opened {
-    let clock = TokioClock::starting_at(START);
+    open_at(folder, TokioClock::starting_at(START), mend)
+}
+
+fn open_at(folder: &Path, clock: Arc<dyn Clock>, mend: Option<Mend>) -> Opened {
     open::first(&folder.join("ledger.redb").into(), clock, mend).expect("opens")
 }
 
@@ -200,8 +205,9 @@ async fn nothing_is_repeated_beside_what_may_be_under_way() {
     let mut open = owing(folder.path());
     granted(&mut open, FIRST);
     // The daemon dies, and starts again.
+    let clock = Arc::clone(&open.core.clock);
     drop(open);
-    let mut open = self::open(folder.path(), None);
+    let mut open = self::open_at(folder.path(), clock, None);
     run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
     let keyed = Guarantee::Keyed { window: Duration::from_secs(3_600) };
     let claim = run(&mut open, move |batch| batch.reclaim(FIRST, keyed)).expect("answered");

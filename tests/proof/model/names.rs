@@ -57,7 +57,8 @@ impl Names {
             (0..posts).map(|post| self.entries[usize::from(name(post, guise))].0.clone()).collect();
         let memory = Remembered { names: self, known };
         let policy = Policy::default();
-        let Ok(plan) = admission::plan(FEED, &shown, &memory, &policy, false, Time::EPOCH);
+        let today = admission::Today { clock: Time::EPOCH, counted: Time::EPOCH };
+        let Ok(plan) = admission::plan(FEED, &shown, &memory, &policy, false, today);
         plan.decisions
             .into_iter()
             .map(|decision| match decision {

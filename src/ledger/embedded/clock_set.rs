@@ -1,0 +1,81 @@
+//! What happens to everything that waits or counts when the machine's clock was set: it keeps its age, in
+//! one commit with the ledger's new time.
+
+use std::collections::BTreeSet;
+
+use crate::ledger::{LedgerError, caps};
+use crate::model::{Status, Time};
+
+use super::admit::FeedRow;
+use super::batch::Batch;
+use super::records::{Agenda, DeliveryRow};
+use super::time::Set;
+
+const LISTS: [Agenda; 5] =
+    [Agenda::Due, Agenda::Doubt, Agenda::Claimed, Agenda::Held, Agenda::Settling];
+
+impl Batch<'_, '_> {
+    /// Moves the ledger's time to where the clock was set.
+    pub(super) fn set_clock(&mut self, set: &Set) -> Result<(), LedgerError> {
+        let before = self.now;
+        self.core.untimed.get_or_insert(self.core.time);
+        self.now = self.core.time.follow(set);
+        let after = set.after.unwrap_or(Time::EPOCH);
+        let moved = |time: Time| if time > after { set.shift.of(time) } else { time };
+
+        let counts = before.min(self.now).minus(caps::LONGEST);
+        for lane in 1..=self.numbers.lane {
+            self.tables.move_claims(lane, after.max(counts), moved)?;
+        }
+        for (name, mut lane) in self.tables.lanes()? {
+            if let Some(until) = lane.rests_until {
+                lane.rests_until = Some(moved(until));
+                self.tables.set_lane(&name, &lane)?;
+            }
+        }
+        let mut settling = BTreeSet::new();
+        for (_, feed) in self.tables.feeds::<FeedRow>()? {
+            settling.extend(feed.settling);
+        }
+        for list in LISTS {
+            for (_, id) in self.listed(list, usize::MAX)? {
+                let row = self.delivery(id)?;
+                let settles = self.tables.entry(id.entry)?.settles;
+                if settles.is_some() {
+                    settling.insert(id.entry);
+                }
+                let next = moved_row(&row, set, &moved);
+                self.tables.set_delivery(id, Some((&row, settles)), &next, settles)?;
+            }
+        }
+        for number in settling {
+            if let Some(look) = self.tables.entry(number)?.settles {
+                self.set_settles(number, Some(moved(look)))?;
+            }
+        }
+        let detail = format!("the machine's clock was set: {before} is now {}", self.now);
+        self.house("clock", "clock", &detail)
+    }
+}
+
+/// A delivery that waits, with every moment that is compared with now. Those that are a record, and
+/// `opened`, from which an id on a platform is made, stay.
+fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> DeliveryRow {
+    let mut next = row.clone();
+    next.since = moved(row.since);
+    next.first_sent = row.first_sent.map(|sent| match set.lost {
+        // It is older than anything that is allowed to be young, and is asked about in all the past.
+        Some(end) if sent <= end => Time::EPOCH,
+        _ if sent == Time::EPOCH => sent,
+        _ => moved(sent),
+    });
+    for absent in &mut next.absent {
+        *absent = moved(*absent);
+    }
+    match &mut next.status {
+        Status::Due { not_before, .. } => *not_before = moved(*not_before),
+        Status::InDoubt { next_look, .. } => *next_look = moved(*next_look),
+        _ => {}
+    }
+    next
+}
