@@ -104,7 +104,8 @@ impl Batch<'_, '_> {
             return Ok(Waiting { work: None, wake: None });
         };
         // The platform's clock is compared with it: where ours has gone back, it must not lie ahead.
-        let first_sent = row.first_sent.unwrap_or(row.since).minus(self.core.time.ahead());
+        let first_sent =
+            row.first_sent.unwrap_or(row.since).minus(self.core.time.ahead(self.core.clock.now()));
         let due = self.due_work(id, row)?;
         let work = DoubtWork { due, first_sent, evidence, looks };
         Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })

@@ -209,10 +209,12 @@ impl Timekeeper {
         Some(BELIEVED.saturating_sub(self.stood()).max(Duration::from_secs(1)))
     }
 
-    /// How far the ledger's time is ahead of a clock that it does not follow yet.
-    pub(super) fn ahead(&self) -> Duration {
+    /// How far the ledger's time is ahead of a clock that it does not follow yet, or never will since
+    /// it is not set.
+    pub(super) fn ahead(&self, wall: Time) -> Duration {
         match self.leap {
             Some(Leap { by: Shift { by, back: true }, .. }) => by,
+            None if !is_set(wall) => self.told.since(wall),
             _ => Duration::ZERO,
         }
     }
@@ -237,4 +239,34 @@ impl Timekeeper {
 fn passed(from: Option<Uptime>, to: Option<Uptime>) -> Option<Duration> {
     let (from, to) = (from?, to?);
     (from.boot == to.boot).then(|| to.since.checked_sub(from.since))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::TokioClock;
+
+    /// The clock was ahead when a post was sent, and then says 1970: the post that readers saw must not
+    /// look too old to be ours, or it is sent again.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_not_set_does_not_hide_what_was_sent() {
+        let wrong = Time::from_millis(1_780_000_000_000);
+        let clock = TokioClock::starting_at(wrong);
+        let mut time = Timekeeper::from(wrong, Kept::default(), clock.as_ref());
+        let sent = time.now(clock.as_ref());
+        for unset in [Time::EPOCH, EARLY] {
+            clock.jump(unset);
+            time.now(clock.as_ref());
+            let compared = sent.minus(time.ahead(clock.now()));
+            assert!(
+                compared <= EARLY,
+                "a platform may say {EARLY}, and we compare with {compared}"
+            );
+        }
+        clock.jump(wrong);
+        time.now(clock.as_ref());
+        assert_eq!(time.ahead(clock.now()), Duration::ZERO);
+    }
+
+    const EARLY: Time = Time::from_millis(1_642_728_727_000);
 }
