@@ -145,6 +145,18 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
+    /// Every row whose key begins so, by what follows.
+    fn metas<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, T)>, LedgerError> {
+        let mut rows = Vec::new();
+        for item in self.meta.read()?.range::<&[u8]>(kind.as_bytes()..).map_err(broken)? {
+            let (key, row) = item.map_err(broken)?;
+            let Some(name) = key.value().strip_prefix(kind.as_bytes()) else { break };
+            let name = String::from_utf8_lossy(name).into_owned();
+            rows.push((name, records::decode(key.value(), row.value())?));
+        }
+        Ok(rows)
+    }
+
     pub(super) fn group(&self, name: &str) -> Result<Option<GroupRow>, LedgerError> {
         self.meta(&format!("group/{name}"))
     }
@@ -155,15 +167,7 @@ impl<'txn> Tables<'txn> {
 
     /// Every group there ever was, by name.
     pub(super) fn groups(&self) -> Result<Vec<(String, GroupRow)>, LedgerError> {
-        let mut groups = Vec::new();
-        for item in
-            self.meta.read()?.range::<&[u8]>(&b"group/"[..]..&b"group0"[..]).map_err(broken)?
-        {
-            let (key, row) = item.map_err(broken)?;
-            let name = String::from_utf8_lossy(&key.value()[b"group/".len()..]).into_owned();
-            groups.push((name, records::decode(key.value(), row.value())?));
-        }
-        Ok(groups)
+        self.metas("group/")
     }
 
     pub(super) fn lane(&self, name: &str) -> Result<LaneRow, LedgerError> {
@@ -176,15 +180,7 @@ impl<'txn> Tables<'txn> {
 
     /// Every lane there ever was, by name.
     pub(super) fn lanes(&self) -> Result<Vec<(String, LaneRow)>, LedgerError> {
-        let mut lanes = Vec::new();
-        for item in
-            self.meta.read()?.range::<&[u8]>(&b"lane/"[..]..&b"lane0"[..]).map_err(broken)?
-        {
-            let (key, row) = item.map_err(broken)?;
-            let name = String::from_utf8_lossy(&key.value()[b"lane/".len()..]).into_owned();
-            lanes.push((name, records::decode(key.value(), row.value())?));
-        }
-        Ok(lanes)
+        self.metas("lane/")
     }
 
     pub(super) fn feed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LedgerError> {
@@ -371,10 +367,7 @@ impl<'txn> Tables<'txn> {
         let claims = self.claim.read()?;
         let range = claims.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
         for item in range.rev().take(limit as usize) {
-            let (key, _) = item.map_err(broken)?;
-            let mut time = [0; 8];
-            time.copy_from_slice(&key.value()[4..12]);
-            times.push(Time::from_millis(u64::from_be_bytes(time)));
+            times.push(claim_at(item.map_err(broken)?.0.value()).0);
         }
         times.reverse();
         Ok(times)
@@ -402,18 +395,16 @@ impl<'txn> Tables<'txn> {
         let from = claim_key(lane, after, u64::MAX);
         let end = claim_key(lane, Time::from_millis(u64::MAX), u64::MAX);
         let table = self.claim.write()?;
-        let mut keys = Vec::new();
+        let mut claims = Vec::new();
         for item in table.range::<&[u8]>(from.as_slice()..=end.as_slice()).map_err(broken)? {
-            keys.push(item.map_err(broken)?.0.value().to_vec());
+            claims.push(claim_at(item.map_err(broken)?.0.value()));
         }
-        let number = |bytes: &[u8]| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
         // All are taken out first: a moved one may stand where another stood.
-        for key in &keys {
-            table.remove(key.as_slice()).map_err(broken)?;
+        for (at, number) in &claims {
+            table.remove(claim_key(lane, *at, *number).as_slice()).map_err(broken)?;
         }
-        for key in &keys {
-            let at = to(Time::from_millis(number(&key[4..12])));
-            let key = claim_key(lane, at, number(&key[12..]));
+        for (at, number) in claims {
+            let key = claim_key(lane, to(at), number);
             table.insert(key.as_slice(), [].as_slice()).map_err(broken)?;
         }
         self.writes += 1;
@@ -501,4 +492,10 @@ fn claim_key(lane: u32, at: Time, number: u64) -> [u8; 20] {
     key[4..12].copy_from_slice(&at.as_millis().to_be_bytes());
     key[12..].copy_from_slice(&number.to_be_bytes());
     key
+}
+
+/// When a claim was made, and its number, by its key.
+fn claim_at(key: &[u8]) -> (Time, u64) {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+    (Time::from_millis(number(&key[4..12])), number(&key[12..]))
 }
