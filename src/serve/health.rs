@@ -164,6 +164,15 @@ mod tests {
         assert_eq!(judged(|_| {}), Health::default());
     }
 
+    /// Whoever wonders why a post waits longer than its date says is told of the clock; all is sent,
+    /// so nobody is called for it.
+    #[test]
+    fn a_clock_that_was_set_is_a_note_and_no_alarm() {
+        let health = judged(|o| o.clock = Some("the machine's clock was set".into()));
+        assert_eq!(health.notes, ["the machine's clock was set"]);
+        assert!(health.reasons.is_empty(), "{health:?}");
+    }
+
     #[test]
     fn silence_is_never_unseen() {
         let reason = |change: fn(&mut Overview), word: &str| {

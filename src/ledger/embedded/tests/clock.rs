@@ -130,7 +130,7 @@ impl Machine {
         self.start();
         self.pass(set_after).await;
         self.jump(0);
-        // Whoever sets it wrong again before it has stood for ten minutes is believed: nobody has counted the gap.
+        // Set wrong again before it has stood for ten minutes, it is believed: nobody has counted the gap.
         self.pass(seconds(20 * MINUTE)).await;
     }
 
@@ -227,6 +227,28 @@ async fn a_first_start_in_1970_holds_no_post_and_repeats_none_when_the_clock_is_
     assert_eq!(machine.told.len(), 2);
     let wall = machine.clock.now();
     assert!(machine.ledger().core.now().since(wall) < seconds(5), "it follows the clock");
+}
+
+/// Nobody would know why the ledger tells another time than the machine: it says so until it has followed.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_is_told_of_until_it_is_followed() {
+    let mut machine = Machine::at(START, START);
+    machine.publish(1);
+    let trouble = |machine: &mut Machine| {
+        run(machine.ledger(), |batch| batch.overview(0)).expect("readable").clock
+    };
+    assert_eq!(trouble(&mut machine), None);
+    machine.jump(3 * HOUR as i64);
+    machine.poll();
+    let words = trouble(&mut machine).expect("it is told");
+    assert!(words.contains("was set") && words.contains("goes by a counter"), "{words}");
+    machine.truth = machine.clock.now();
+    machine.pass(seconds(2 * MINUTE)).await;
+    assert_eq!(trouble(&mut machine), None, "it has followed");
+    machine.clock.jump(Time::EPOCH);
+    machine.poll();
+    let words = trouble(&mut machine).expect("it is told");
+    assert!(words.contains("is not set"), "{words}");
 }
 
 /// The clock says 2106 for a moment, and everything new would be held as eighty years old.
