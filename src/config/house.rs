@@ -26,6 +26,9 @@ const SHARE: f64 = 0.5;
 /// A week: what is older has been read already.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Three times in ten minutes is no accident.
+const CRASH_LOOP: u32 = 3;
+
 /// `[ledger]`
 pub(super) fn ledger(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) -> Ledger {
     let path = of_systemd(vault, "STATE_DIRECTORY", "/var/lib/oncecast").join("ledger.redb");
@@ -81,7 +84,13 @@ pub(super) fn serve(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) 
 
 /// `[guard]`
 pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
-    let defaults = Guard { settle: SETTLE, burst: BURST, share: SHARE, max_age: MAX_AGE };
+    let defaults = Guard {
+        settle: SETTLE,
+        burst: BURST,
+        share: SHARE,
+        max_age: MAX_AGE,
+        crash_loop: CRASH_LOOP,
+    };
     let Some(table) = root.single("guard", out) else { return defaults };
     let before = out.count();
     table.only(g::ALL, out);
@@ -90,6 +99,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         burst: table.read(&g::BURST, out).unwrap_or(BURST),
         share: table.read(&g::SHARE, out).unwrap_or(SHARE),
         max_age: table.read(&g::MAX_AGE, out).unwrap_or(MAX_AGE),
+        crash_loop: table.read(&g::CRASH_LOOP, out).unwrap_or(CRASH_LOOP),
     };
     if out.count() == before && guard.max_age <= guard.settle {
         let (age, settle) = (show_duration(guard.max_age), show_duration(guard.settle));

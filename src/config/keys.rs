@@ -71,7 +71,10 @@ pub(super) mod guard {
     pub(in crate::config) const SHARE: Key<Share> = key("share", Share, "0.5");
     pub(in crate::config) const MAX_AGE: Key<Period> =
         key("max_age", seconds(1, 3650 * DAY), "\"7d\"");
-    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age"];
+    pub(in crate::config) const CRASH_LOOP: Key<Count> =
+        key("crash_loop", Count { min: 0, max: 1000 }, "3");
+    pub(in crate::config) const ALL: &[&str] =
+        &["settle", "burst", "share", "max_age", "crash_loop"];
 }
 
 pub(super) mod feed {

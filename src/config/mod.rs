@@ -93,6 +93,9 @@ pub struct Guard {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// After so many unclean starts within ten minutes nothing is sent for half an hour. Zero turns it
+    /// off.
+    pub crash_loop: u32,
 }
 
 /// `[[feed]]`

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
 use crate::desk::{Failure, exit};
 use crate::flow::{Bell, Parts, Pulse};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Overview};
 use crate::serve::control::{Answers, Control};
 use crate::serve::{self, Shared};
 use crate::wire::Wire;
@@ -96,6 +96,23 @@ impl House {
         reload: Reload,
     ) -> Result<Self, Failure> {
         ledger.configure(setup_of(&config)).await?;
+        begin(ledger.as_ref()).await;
+        match Self::furnish(config, clock, Arc::clone(&ledger), reload).await {
+            Ok(house) => Ok(house),
+            Err(failure) => {
+                // It has not fallen over: it says why it cannot begin.
+                ledger.close().await.ok();
+                Err(failure)
+            }
+        }
+    }
+
+    async fn furnish(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        ledger: Arc<dyn Ledger>,
+        reload: Reload,
+    ) -> Result<Self, Failure> {
         let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         let Doors { listener, control } = Doors::open(&config).await?;
         let parts =
@@ -176,6 +193,17 @@ impl House {
                 format!("{n} loops did not end in time; what they were sending is in doubt");
             Failure::new(exit::FAILED, words)
         })
+    }
+}
+
+/// Has the ledger know that a daemon begins, and says what already stops it from sending. Where that
+/// cannot be written, no permit is granted before it is.
+async fn begin(ledger: &dyn Ledger) {
+    if let Err(error) = ledger.begin().await {
+        tracing::error!(%error, "this start cannot be written down; nothing is sent before it is");
+    }
+    if let Ok(Overview { stopped: Some(why), .. }) = ledger.overview().await {
+        tracing::error!(reason = %why, "nothing is sent; to go on: oncecast resume --all");
     }
 }
 

@@ -36,6 +36,7 @@ pub fn setup_of(config: &Config) -> Setup {
             burst: guard.burst,
             share: guard.share,
             max_age: guard.max_age,
+            crash_loop: guard.crash_loop,
         },
         lanes: config
             .integrations

@@ -52,6 +52,7 @@ macro_rules! refuse {
 
 refuse! {
     configure(Setup) -> ();
+    begin() -> ();
     feed(&str) -> (Option<FeedState>, Option<Duration>);
     admit(Intake) -> Admitted;
     due(&str) -> Waiting;

@@ -165,6 +165,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// baseline: what is known already is not sent to them.
     fn configure(&self, setup: Setup) -> Reply<()>;
 
+    /// A daemon begins: written down before it does anything else. One that follows too many others
+    /// that did not `close` only observes for a while.
+    fn begin(&self) -> Reply<()>;
+
     /// What is remembered about a feed, and how long until its next entry wants a second look.
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
 
@@ -244,7 +248,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// where; whoever asked takes the file away.
     fn snapshot(&self) -> Reply<PathBuf>;
 
-    /// Ends the writer when everything before this has been done.
+    /// Ends the writer when everything before this has been done, and a daemon that has begun has ended
+    /// as it should.
     fn close(&self) -> Reply<()>;
 }
 

@@ -26,6 +26,8 @@ pub struct Policy {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// After so many unclean starts within ten minutes nothing is sent for a while; 0: that is off.
+    pub crash_loop: u32,
 }
 
 impl Default for Policy {
@@ -35,6 +37,7 @@ impl Default for Policy {
             burst: 3,
             share: 0.5,
             max_age: Duration::from_secs(7 * 86_400),
+            crash_loop: 3,
         }
     }
 }

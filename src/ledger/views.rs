@@ -151,6 +151,9 @@ pub struct Overview {
     pub trust: Trust,
     /// Why everything is stopped, if it is.
     pub stopped: Option<String>,
+    /// Starts of the last ten minutes that followed a daemon which did not end as it should.
+    #[serde(default)]
+    pub unclean_starts: u32,
     /// What is wrong with the machine's clock, if anything is.
     #[serde(default)]
     pub clock: Option<String>,

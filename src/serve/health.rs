@@ -122,6 +122,7 @@ mod tests {
             ledger: "00".into(),
             trust: Trust::Sends,
             stopped: None,
+            unclean_starts: 0,
             clock: None,
             unwritable: None,
             entries: 0,

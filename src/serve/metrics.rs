@@ -65,8 +65,13 @@ pub(super) fn text(
         let sends = overview.stopped.is_none();
         gauge(
             "sending",
-            "0 while everything is stopped or the ledger is not trusted",
+            "0 while everything is stopped, the ledger is not trusted, or too many starts were unclean",
             i64::from(sends),
+        );
+        gauge(
+            "unclean_starts_10m",
+            "Starts of the last ten minutes after a daemon that did not end as it should",
+            i64::from(overview.unclean_starts),
         );
         gauge("ledger_size_bytes", "Bytes in the ledger's file", signed(overview.bytes));
         gauge("entries", "Entries known", signed(overview.entries));

@@ -41,6 +41,7 @@ pub(super) fn value(
         "id": overview.ledger,
         "trust": overview.trust,
         "stopped": overview.stopped,
+        "unclean_starts": overview.unclean_starts,
         "unwritable": overview.unwritable,
         "entries": overview.entries,
         "claims": overview.claims,

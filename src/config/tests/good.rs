@@ -23,6 +23,7 @@ fn ten_lines_are_a_whole_config() {
     assert_eq!(config.serve.control, Path::new("/run/oncecast/control.sock"));
     assert_eq!((config.guard.settle, config.guard.max_age), (secs(600), secs(604_800)));
     assert_eq!((config.guard.burst, config.guard.share), (3, 0.5));
+    assert_eq!(config.guard.crash_loop, 3);
     let feed = &config.feeds[0];
     assert_eq!((feed.name.as_str(), feed.every), ("blog", secs(900)));
     assert_eq!(feed.source, FeedSource::Http("https://example.org/feed/".parse().unwrap()));

@@ -47,6 +47,8 @@ pub(super) struct Core {
     pub(super) settled: Vec<u64>,
     /// The config before the transaction under way took up another.
     pub(super) replaced: Option<Config>,
+    /// This daemon's own number; `None` in a process that is none.
+    pub(super) daemon: Option<u64>,
     /// This process's epoch, from its first change on.
     pub(super) epoch: Option<u64>,
     /// How far the ledger has come.

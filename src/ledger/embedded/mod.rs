@@ -30,6 +30,7 @@ mod read;
 mod records;
 mod restored;
 mod settle;
+mod starts;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -154,6 +155,10 @@ impl Embedded {
 impl Ledger for Embedded {
     fn configure(&self, setup: Setup) -> Reply<()> {
         self.call(move |batch| batch.configure(setup))
+    }
+
+    fn begin(&self) -> Reply<()> {
+        self.call(|batch| batch.begin_daemon())
     }
 
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {

@@ -188,6 +188,7 @@ pub(super) fn first(
         live: HashSet::new(),
         settled: Vec::new(),
         replaced: None,
+        daemon: None,
         epoch: None,
         stand: Stand::default(),
         witnessed: false,

@@ -332,6 +332,7 @@ impl Batch<'_, '_> {
         let names = self.lanes(lane)?;
         if lane.is_none() {
             self.tables.remove_meta("stop")?;
+            self.forgive_starts()?;
         }
         for name in &names {
             let mut row = self.tables.lane(name)?;

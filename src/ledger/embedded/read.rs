@@ -250,6 +250,7 @@ impl Batch<'_, '_> {
             ledger: EntryId::from_bytes(self.core.ledger).to_string(),
             trust: self.core.trust.clone(),
             stopped: self.stopped()?,
+            unclean_starts: self.unclean_starts()?,
             clock: self.core.time.trouble(self.core.clock.now()),
             unwritable: self
                 .core

@@ -93,6 +93,9 @@ pub(super) fn run(
             },
             Some(Message::Close(answer)) => {
                 copying.end();
+                if open.core.daemon.is_some() {
+                    batch(&mut open, vec![ends()]);
+                }
                 if let Err(error) = open.core.leave() {
                     tracing::warn!(%error, "how far the ledger has come is not witnessed");
                 }
@@ -104,6 +107,18 @@ pub(super) fn run(
             _ => {}
         }
     }
+}
+
+/// The last word of a daemon that ends as it should.
+fn ends() -> Job {
+    Box::new(|batch| {
+        let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(Batch::end_daemon));
+        Box::new(move |commit| {
+            if let Err(error) = result.and_then(|()| commit.clone()) {
+                tracing::warn!(%error, "that the daemon has ended as it should is not written down");
+            }
+        })
+    })
 }
 
 fn fell_over(path: &Path) -> LedgerError {

@@ -59,6 +59,9 @@ impl Ledger for Faulty {
     fn configure(&self, setup: Setup) -> Reply<()> {
         self.real.configure(setup)
     }
+    fn begin(&self) -> Reply<()> {
+        self.real.begin()
+    }
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {
         self.real.feed(name)
     }
