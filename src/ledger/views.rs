@@ -85,6 +85,8 @@ pub struct DoubtWork {
     pub evidence: String,
     /// How often the platform has been asked.
     pub looks: u32,
+    /// Whether the entry was never sent to this group in another generation: what says the same is it.
+    pub alone: bool,
 }
 
 /// One entry as people see it.

@@ -1,5 +1,5 @@
-//! A second memory beside the ledger: a small append-only file that takes every claim before its
-//! permit is granted.
+//! A second memory beside the ledger: a small file that takes every claim before its permit is granted,
+//! and notes how far the ledger has come with every commit.
 //!
 //! It notices a ledger that was emptied, restored from an older copy or damaged, and knows what
 //! that ledger has forgotten, so that it is not sent again.
@@ -176,6 +176,12 @@ impl Witness {
         Ok(())
     }
 
+    /// Notes how far the ledger has come, without waiting for the disk: no permit hangs on it. The next
+    /// record takes its place, since a claim tells more and a later note the same.
+    pub(super) fn note(&mut self, stand: Stand) -> io::Result<()> {
+        self.file.write(self.end, &stood(&stand))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -264,6 +270,27 @@ mod tests {
         let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
         assert_eq!(heard.stand, Stand { epoch: 2, lines: 14 });
         assert_eq!(heard.claims, [claim(1), claim(2)]);
+    }
+
+    /// A copy of the ledger from before a settlement would bring back what its author has deleted since.
+    #[test]
+    fn the_last_note_is_remembered_and_takes_no_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.witness");
+        let mut witness =
+            Witness::create(&Files, &path, &[9; 16], &Told::default()).expect("created");
+        witness.take(Some(Stand { epoch: 1, lines: 3 }), &[claim(1)]).expect("taken");
+        for lines in [4, 5, 6] {
+            witness.note(Stand { epoch: 1, lines }).expect("noted");
+        }
+        let size = std::fs::metadata(&path).expect("there").len();
+        assert_eq!(size, 4 * RECORD as u64, "head, stand, claim, note");
+        let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
+        assert_eq!((heard.stand.lines, heard.damaged), (6, 0));
+        witness.take(None, &[claim(2)]).expect("taken");
+        assert_eq!(std::fs::metadata(&path).expect("there").len(), size);
+        let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
+        assert_eq!((heard.claims.len(), heard.damaged), (2, 0));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) struct Core {
     pub(super) stand: Stand,
     /// Whether the witness has heard of this process.
     pub(super) witnessed: bool,
+    /// Why the witness could not be told of the last commit.
+    pub(super) unnoted: Option<String>,
     /// The ledger's time.
     pub(super) time: Timekeeper,
     /// The time before the transaction under way followed the clock.
@@ -73,13 +75,16 @@ impl Core {
     }
 
     /// A commit is on disk: the witness takes its claims, and how far the ledger has come where this is
-    /// the first change of this process. A permit is granted only after this.
+    /// the first change of this process. A permit is granted only after this. Of any other commit it
+    /// takes a note, on which nothing waits.
     pub(super) fn committed(&mut self, taken: &Taken) -> Result<(), LedgerError> {
         self.epoch = Some(taken.stand.epoch);
         self.stand = taken.stand;
         let first = !self.witnessed;
         if first || !taken.claims.is_empty() {
             self.witness(first.then_some(taken.stand), &taken.claims)?;
+        } else {
+            self.note(taken.stand);
         }
         self.live.extend(taken.claims.iter().map(|c| c.number));
         Ok(())
@@ -90,6 +95,19 @@ impl Core {
         if self.epoch.is_some() { self.witness(Some(self.stand), &[]) } else { Ok(()) }
     }
 
+    /// What cannot be noted grants nothing; it is told of until the witness can be written again.
+    fn note(&mut self, stand: Stand) {
+        if matches!(self.trust, Trust::Observes { .. }) {
+            return;
+        }
+        let Some(witness) = &mut self.witness else { return };
+        let noted = witness.note(stand).map_err(|e| unwritten(witness, &e));
+        if let Err(why) = &noted {
+            tracing::error!(error = %why, "nothing is sent before it can");
+        }
+        self.unnoted = noted.err();
+    }
+
     fn witness(&mut self, stand: Option<Stand>, claims: &[Claimed]) -> Result<(), LedgerError> {
         // A ledger that is not trusted grants no claims, and must not be taken for the one it was.
         if matches!(self.trust, Trust::Observes { .. }) && claims.is_empty() {
@@ -98,11 +116,9 @@ impl Core {
         let Some(witness) = &mut self.witness else {
             return Err(LedgerError::Uncertain("there is no witness".to_owned()));
         };
-        witness.take(stand, claims).map_err(|e| {
-            let why = format!("the witness {} cannot be written: {e}", witness.path().display());
-            LedgerError::Uncertain(why)
-        })?;
+        witness.take(stand, claims).map_err(|e| LedgerError::Uncertain(unwritten(witness, &e)))?;
         self.witnessed = true;
+        self.unnoted = None;
         Ok(())
     }
 
@@ -147,6 +163,10 @@ impl Core {
             ))
         })
     }
+}
+
+fn unwritten(witness: &Witness, error: &std::io::Error) -> String {
+    format!("the witness {} cannot be written: {error}", witness.path().display())
 }
 
 /// What the witness hears of a commit.

@@ -192,6 +192,7 @@ pub(super) fn first(
         epoch: None,
         stand: Stand::default(),
         witnessed: false,
+        unnoted: None,
         time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
         untimed: None,
         clock,

@@ -107,7 +107,8 @@ impl Batch<'_, '_> {
         let first_sent =
             row.first_sent.unwrap_or(row.since).minus(self.core.time.ahead(self.core.clock.now()));
         let due = self.due_work(id, row)?;
-        let work = DoubtWork { due, first_sent, evidence, looks };
+        let alone = id.generation == 1 && !self.is_replaced(id)?;
+        let work = DoubtWork { due, first_sent, evidence, looks, alone };
         Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })
     }
 
@@ -256,6 +257,7 @@ impl Batch<'_, '_> {
                 .core
                 .sick
                 .clone()
+                .or_else(|| self.core.unnoted.clone())
                 .or_else(|| no_room(self.core.disk.as_ref(), self.core.folder())),
             entries: self.tables.entries()?,
             feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),

@@ -51,7 +51,7 @@ pub(super) fn run(
     if opened.send(Ok(())).is_err() {
         return;
     }
-    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path) {
+    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path, &[]) {
         tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
