@@ -98,6 +98,8 @@ pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
         Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
+        Answer::Hand { list } => print::out(&super::hand::list(list)),
+        Answer::HandOpen { item } => super::hand::opened(item),
         Answer::Done { words } => print::out(&format!("{words}\n")),
         Answer::Lanes { lanes } => print::out(&format!("{}\n", lanes.join("\n"))),
         Answer::Moved { deliveries } => {
@@ -108,7 +110,11 @@ pub(super) fn show(answer: &Answer) {
         Answer::Replay { entry, steps } => {
             print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
             for step in steps {
-                let does = if step.sends { "will be sent" } else { "is not sent" };
+                let does = match step.sends {
+                    true if step.delivery.by_hand => "is put on the list of what a person posts",
+                    true => "will be sent",
+                    false => "is not sent",
+                };
                 print::out(&format!("  {}: {does}, since {}\n", step.group, step.why));
                 if let Status::Published { receipt } = &step.delivery.status {
                     let url = receipt.reference.url.as_deref().unwrap_or("without a link");

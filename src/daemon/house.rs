@@ -246,6 +246,11 @@ impl Answers for Desk {
                 let waiting = self.parts.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
                 Ok(self.shared.status(&overview, &waiting))
             }
+            Verb::Hand { say } => {
+                let answer = self.shared.hand(say, &who).await;
+                self.parts.bell.ring();
+                answer
+            }
             Verb::Reload => {
                 let (answer, answered) = oneshot::channel();
                 let gone = || Failure::new(exit::UNAVAILABLE, "the daemon is ending");

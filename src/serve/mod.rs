@@ -2,6 +2,7 @@
 //! changes things goes through [`control`].
 
 pub mod control;
+mod hand;
 mod health;
 mod metrics;
 mod status;

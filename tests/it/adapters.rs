@@ -306,6 +306,7 @@ fn group(value: &Value) -> Group {
         visibility: field("visibility"),
         language: field("language"),
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Group::default()
     }
 }
 

@@ -5,6 +5,7 @@ mod absent;
 mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
+mod by_hand;
 mod cli;
 mod copies;
 mod doubt;

@@ -20,6 +20,7 @@ mod clock_set;
 mod compact;
 mod copy;
 mod frozen;
+mod hand;
 mod import;
 mod lock;
 mod open;
@@ -48,7 +49,8 @@ use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
     Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand as by_hand,
+    journal,
 };
 use batch::Batch;
 use writer::{Job, Message};
@@ -203,6 +205,14 @@ impl Ledger for Embedded {
 
     fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>> {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
+    }
+
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {
+        self.call(move |batch| batch.checklist(only, limit))
+    }
+
+    fn by_hand(&self, delivery: DeliveryId, act: by_hand::Act, who: Who) -> Reply<by_hand::Moved> {
+        self.call(move |batch| batch.by_hand(delivery, act, &who))
     }
 
     fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>> {
