@@ -174,6 +174,9 @@ pub enum Command {
     /// Post by hand what no API takes: the list, and what you did
     #[command(long_about = long::HAND)]
     Hand(Hand),
+    /// Print a link with which a browser may post by hand
+    #[command(long_about = long::PAGE)]
+    Page,
     /// Ask the daemon to read its config again
     #[command(long_about = long::RELOAD)]
     Reload,

@@ -66,6 +66,13 @@ was begun and not said is asked about after half an hour, and never offered agai
 
 Example: oncecast hand 1f3a/rust-group --open | wl-copy";
 
+pub(super) const PAGE: &str = "\
+Print a link to the daemon's page. The browser that opens it first may begin posts and tick \
+them off, for seven days; without it the page can only be read. To end all such sessions, \
+delete sessions/page.key beside the ledger and restart the daemon.
+
+Example: oncecast page";
+
 pub(super) const RELEASE: &str = "\
 Let entries go that are held for a person: after a burst, as a near duplicate, as too old. \
 Caps and pace still hold.

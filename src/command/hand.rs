@@ -8,7 +8,12 @@ use crate::desk::hand::{HandItem, HandList, HandState, Say};
 use crate::desk::print;
 use crate::desk::verb::{Answer, Verb};
 
+use crate::post::text::truncate;
+
 use super::{Failure, Outcome, client, exit, talk};
+
+/// The longest title that is shown, in characters.
+const TITLE_MAX: usize = 100;
 
 pub(super) async fn hand(config: &Config, what: cli::Hand) -> Outcome {
     if what.walk {
@@ -63,7 +68,9 @@ fn words(item: &HandItem, list: &HandList) -> String {
     let trouble = item.trouble.as_ref().map(|why| format!("    note: {why}\n")).unwrap_or_default();
     format!(
         "{}  {}\n    {state}\n    {link}\n{trouble}    oncecast hand {} {next}\n",
-        item.name, item.title, item.name
+        item.name,
+        truncate(&item.title, TITLE_MAX),
+        item.name
     )
 }
 

@@ -18,6 +18,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
     let (verb, json) = match command {
         Command::Status { json } => return super::check::status(config, json).await,
         Command::Reload => (Verb::Reload, false),
+        Command::Page => (Verb::Page, false),
         Command::Why { entry, json } => (Verb::Why { entry }, json),
         Command::Release(Release { entry, group, .. }) => (Verb::Release { entry, group }, false),
         Command::Withdraw { entry, group, reason } => {
@@ -49,8 +50,8 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         }
         other => return Err(Failure::new(exit::FAILED, format!("{other:?} is no question"))),
     };
-    let is_reload = verb == Verb::Reload;
-    let mut answer = if is_reload {
+    let of_daemon = matches!(verb, Verb::Reload | Verb::Page);
+    let mut answer = if of_daemon {
         client::ask_daemon(config, &verb).await?.ok_or_else(|| {
             let path = config.serve.control.display();
             Failure::new(exit::UNAVAILABLE, format!("no daemon answers at {path}"))
@@ -98,6 +99,10 @@ pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
         Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
+        Answer::Page { link, note } => {
+            print::out(&format!("{link}\n"));
+            print::note(&format!("{note}\n"));
+        }
         Answer::Hand { list } => print::out(&super::hand::list(list)),
         Answer::HandOpen { item } => super::hand::opened(item),
         Answer::Done { words } => print::out(&format!("{words}\n")),

@@ -42,6 +42,8 @@ pub enum Verb {
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
     /// Posts that are posted by hand.
     Hand { say: Say },
+    /// A link with which a browser may act.
+    Page,
     /// Read the config again.
     Reload,
     /// Copy the ledger as it is now into a file beside it.
@@ -68,6 +70,8 @@ pub enum Answer {
     Moved { deliveries: Vec<DeliveryView> },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
+    /// A link to the page, and what to know of it.
+    Page { link: String, note: String },
     /// What waits to be posted by hand.
     Hand { list: HandList },
     /// It is theirs now: the text to post, and where.
@@ -78,7 +82,7 @@ pub enum Answer {
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status`, `Reload` and `Hand` are not done here, since
+/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page` and `Hand` are not done here, since
 /// they need more than the ledger.
 ///
 /// # Errors
@@ -86,7 +90,7 @@ pub enum Answer {
 pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
     let by = || who.to_owned();
     match verb {
-        Verb::Status | Verb::Reload | Verb::Hand { .. } => {
+        Verb::Status | Verb::Reload | Verb::Page | Verb::Hand { .. } => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
         Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),

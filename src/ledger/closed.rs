@@ -73,6 +73,7 @@ refuse! {
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;
     waiting(usize) -> Vec<DeliveryView>;
+    recent(usize) -> Vec<EntryView>;
     overview() -> Overview;
     verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;
     snapshot() -> PathBuf;

@@ -5,6 +5,7 @@ mod absent;
 mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
+#[expect(unreachable_pub, reason = "its config is shared with the page's tests")]
 mod by_hand;
 mod cli;
 mod copies;
@@ -17,6 +18,7 @@ mod journal;
 mod kills;
 mod ledger;
 mod once;
+mod page;
 mod readme;
 mod service;
 #[path = "../support/mod.rs"]

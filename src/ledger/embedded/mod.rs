@@ -251,6 +251,10 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.waiting(limit))
     }
 
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.call(move |batch| batch.recent(limit))
+    }
+
     fn overview(&self) -> Reply<Overview> {
         let bytes = std::fs::metadata(&self.path).map_or(0, |m| m.len());
         self.call(move |batch| batch.overview(bytes))

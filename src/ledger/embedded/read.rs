@@ -16,6 +16,8 @@ use super::records::{Agenda, DeliveryRow, EntryRow};
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
+/// How far back news is looked for: a new feed brings a whole archive of baseline.
+const RECENT_WALK: usize = 500;
 /// How often a house at rest is looked at for whether its STOP file is gone.
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
@@ -224,6 +226,20 @@ impl Batch<'_, '_> {
             }
         }
         Ok(views)
+    }
+
+    pub(super) fn recent(&mut self, limit: usize) -> Result<Vec<EntryView>, LedgerError> {
+        let mut recent = Vec::new();
+        for number in (1..=self.numbers.entry).rev().take(RECENT_WALK) {
+            if recent.len() == limit {
+                break;
+            }
+            let view = self.entry_view(number)?;
+            if view.deliveries.iter().any(|d| !matches!(d.status, Status::Baseline)) {
+                recent.push(view);
+            }
+        }
+        Ok(recent)
     }
 
     pub(super) fn overview(&mut self, bytes: u64) -> Result<Overview, LedgerError> {

@@ -113,6 +113,9 @@ impl Ledger for Faulty {
     fn history(&self, entry: u64) -> Reply<Vec<journal::Line>> {
         self.real.history(entry)
     }
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.real.recent(limit)
+    }
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
         self.real.waiting(limit)
     }
