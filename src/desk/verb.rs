@@ -82,8 +82,8 @@ pub enum Answer {
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page` and `Hand` are not done here, since
-/// they need more than the ledger.
+/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page` and `Hand` are not done
+/// here, since they need more than the ledger.
 ///
 /// # Errors
 /// What could not be done, with its exit code.
