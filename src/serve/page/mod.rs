@@ -75,22 +75,30 @@ impl Shared {
         self.visitors.session(cookie.trim(), self.clock.now())
     }
 
-    /// Who sends a form, if it is one of ours.
-    fn sender(&self, headers: &HeaderMap, form: &Form) -> Result<Session, Response> {
-        let no = |words: &'static str| (StatusCode::FORBIDDEN, words).into_response();
-        if headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin") {
-            return Err(no("this form was sent from elsewhere\n"));
+    /// Who sends a form, if it is one of ours; else in words why it is not taken.
+    fn sender(&self, headers: &HeaderMap, form: &Form) -> Result<Session, &'static str> {
+        if is_foreign(headers) {
+            return Err(FOREIGN);
         }
-        let session = self.visitor(headers).ok_or_else(|| {
-            no("to act from the page, open the link that `oncecast page` prints\n")
-        })?;
+        let session = self
+            .visitor(headers)
+            .ok_or("to act from the page, open the link that `oncecast page` prints\n")?;
         if !self.visitors.is_ours(&session, form.field("token")) {
-            return Err(no(
-                "this form is not one that this session was shown; open the page again\n",
-            ));
+            return Err("this form is not one that this session was shown; open the page again\n");
         }
         Ok(session)
     }
+}
+
+const FOREIGN: &str = "this form was sent from elsewhere\n";
+
+/// Whether a browser says that another site's page sent this.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin")
+}
+
+fn forbidden(words: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, words).into_response()
 }
 
 /// The fields of a form.
@@ -122,8 +130,8 @@ async fn invitation(RawQuery(query): RawQuery) -> Response {
 }
 
 async fn enter(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    if headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin") {
-        return (StatusCode::FORBIDDEN, "this form was sent from elsewhere\n").into_response();
+    if is_foreign(&headers) {
+        return forbidden(FOREIGN);
     }
     let form = Form::of(&body);
     match shared.visitors.enter(form.field("key"), shared.clock.now()) {
@@ -135,7 +143,7 @@ async fn enter(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
 async fn leave(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     match shared.sender(&headers, &Form::of(&body)) {
         Ok(_) => with_cookie("", 0),
-        Err(no) => no,
+        Err(no) => forbidden(no),
     }
 }
 
@@ -148,7 +156,7 @@ async fn hand(
     let form = Form::of(&body);
     let session = match shared.sender(&headers, &form) {
         Ok(session) => session,
-        Err(no) => return no,
+        Err(no) => return forbidden(no),
     };
     let delivery = form.field("delivery").to_owned();
     let attempt = form.field("attempt").parse().ok();
