@@ -6,6 +6,7 @@ use url::Url;
 use super::address;
 use super::keys::group as g;
 use super::problem::{Fault, Problems};
+use super::routes;
 use super::rows::{Row, no_such, rows};
 use super::rules::{Rule, mismatch, string};
 use super::table::Table;
@@ -51,6 +52,7 @@ pub(super) fn read<'t>(
                 table.fault(key, out, Fault::new(what, "", "delete it"));
             }
         }
+        let rules = routes::read(table, out);
         let (name, integration) = (name.to_owned(), integration?);
         Some(Group {
             name,
@@ -61,6 +63,7 @@ pub(super) fn read<'t>(
             visibility,
             language,
             when_absent,
+            rules,
             link,
             limit,
         })

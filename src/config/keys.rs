@@ -71,7 +71,8 @@ pub(super) mod guard {
     pub(in crate::config) const SHARE: Key<Share> = key("share", Share, "0.5");
     pub(in crate::config) const MAX_AGE: Key<Period> =
         key("max_age", seconds(1, 3650 * DAY), "\"7d\"");
-    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age"];
+    pub(in crate::config) const STAGGER: Key<Period> = key("stagger", seconds(0, DAY), "\"5m\"");
+    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age", "stagger"];
 }
 
 pub(super) mod feed {
@@ -178,6 +179,12 @@ pub(super) mod group {
     );
     pub(in crate::config) const LIMIT: Key<Count> =
         key("limit", Count { min: 1, max: COUNT_MAX }, "3000");
+    pub(in crate::config) const APPROVE: Key<Flag> = key("approve", Flag, "true");
+    pub(in crate::config) const MAX_AGE: Key<Period> =
+        key("max_age", seconds(1, 3650 * DAY), "\"2d\"");
+    pub(in crate::config) const ONLY: &str = "only";
+    pub(in crate::config) const EXCEPT: &str = "except";
+    pub(in crate::config) const QUIET: &str = "quiet";
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
         "integration",
@@ -189,7 +196,29 @@ pub(super) mod group {
         "when_absent",
         "link",
         "limit",
+        ONLY,
+        EXCEPT,
+        "max_age",
+        "approve",
+        QUIET,
     ];
+}
+
+/// What a group chooses by.
+pub(super) mod choice {
+    pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
+}
+
+pub(super) mod quiet {
+    use super::*;
+    pub(in crate::config) const FROM: Key<Text> =
+        key("from", text("a time of day, such as 22:00", 8), "\"22:00\"");
+    pub(in crate::config) const TO: Key<Text> =
+        key("to", text("a time of day, such as 07:00", 8), "\"07:00\"");
+    pub(in crate::config) const ZONE: Key<Text> =
+        key("zone", text("a time zone of the tz database", 64), "\"Europe/Berlin\"");
+    pub(in crate::config) const DAYS: &str = "days";
+    pub(in crate::config) const ALL: &[&str] = &["from", "to", DAYS, "zone"];
 }
 
 /// The places of a secret, one of which stands in its table.

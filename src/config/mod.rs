@@ -12,6 +12,7 @@ mod integrations;
 mod keys;
 mod load;
 mod problem;
+mod routes;
 mod rows;
 mod rules;
 mod search;
@@ -93,6 +94,8 @@ pub struct Guard {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// How far apart the groups of one entry hear it. Zero turns it off.
+    pub stagger: Duration,
 }
 
 /// `[[feed]]`
@@ -223,6 +226,8 @@ pub struct Group {
     pub language: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// Which entries it hears, and when.
+    pub rules: crate::model::route::Rules,
     /// By hand: the page that opens the group.
     pub link: Option<Url>,
     /// By hand: the most that a post may hold there, in characters as readers count them.

@@ -36,6 +36,7 @@ pub fn setup_of(config: &Config) -> Setup {
             burst: guard.burst,
             share: guard.share,
             max_age: guard.max_age,
+            stagger: guard.stagger,
         },
         lanes: config
             .integrations
@@ -50,6 +51,7 @@ pub fn setup_of(config: &Config) -> Setup {
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
+                rules: g.rules.clone(),
                 by_hand: config
                     .integrations
                     .iter()

@@ -129,6 +129,9 @@ pub struct DeliveryView {
     /// Whether a person posts it by hand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
+    /// Until when its group is left in peace, where that is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<Time>,
 }
 
 impl DeliveryView {
@@ -271,6 +274,7 @@ mod tests {
                 since: at,
                 settling: false,
                 by_hand: false,
+                quiet_until: None,
             };
             let text = serde_json::to_string(&view).expect("written");
             let back: DeliveryView = serde_json::from_str(&text).expect(&text);

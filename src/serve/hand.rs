@@ -128,7 +128,11 @@ fn shown(item: Item, facts: &Facts, pace: &mut Pace<'_>, now: Time) -> HandItem 
     let text = frozen.unwrap_or(fresh);
     let (mut suggested, mut trouble) = (None, None);
     if state == HandState::Waits {
-        (suggested, trouble) = pace.next(lane, now.plus(item.later.unwrap_or_default()));
+        // Quiet hours are advice to a person, who may be up.
+        let due = now.plus(item.later.unwrap_or_default());
+        let quiet = group.and_then(|group| group.rules.quiet.as_ref());
+        let due = quiet.map_or(due, |quiet| quiet.ends(due));
+        (suggested, trouble) = pace.next(lane, due);
     }
     let view = |title: &String| if title.is_empty() { due.entry.link.clone() } else { None };
     HandItem {

@@ -39,6 +39,7 @@ fn setup() -> Setup {
             burst: 100,
             share: 1.0,
             max_age: Duration::from_secs(86_400),
+            stagger: Duration::ZERO,
         },
         lanes: vec![Lane {
             name: "me".into(),

@@ -21,6 +21,7 @@ mod once;
 mod page;
 mod preview;
 mod readme;
+mod routing;
 mod service;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]

@@ -42,6 +42,12 @@ impl Batch<'_, '_> {
         if self.may_be_forgotten(&row)? {
             return self.haunted(id, row, &entry, request);
         }
+        let Some(row) = self.route(id, row)? else {
+            return Ok(Claim::Gone(self.delivery(id)?.status.kind()));
+        };
+        if let Some((wait, why)) = self.left_in_peace(id)? {
+            return Ok(Claim::NotNow { wait: Some(wait), why });
+        }
         // What an earlier claim froze is what every later one says.
         let request = row.request.clone().unwrap_or(request);
         self.grant(id, row, &entry, request, |permit| Event::Claim { permit })

@@ -29,6 +29,7 @@ impl Batch<'_, '_> {
         limit: usize,
     ) -> Result<Checklist, LedgerError> {
         let groups = self.hand_groups();
+        self.route_by_hand(&groups)?;
         let mut found: Vec<(u8, u64, usize, DeliveryId)> = Vec::new();
         for (place, group) in groups.iter().enumerate() {
             for (rank, list) in [Agenda::Doubt, Agenda::Claimed, Agenda::Due].iter().enumerate() {
@@ -137,6 +138,10 @@ impl Batch<'_, '_> {
             self.haunted(id, row, entry, request)?;
             return Ok(Moved::To(self.delivery(id)?.status));
         }
+        let Some(row) = self.route(id, row)? else {
+            let row = self.delivery(id)?;
+            return Ok(Moved::To(row.status));
+        };
         match self.walls(id)? {
             Some(Claim::NotNow { wait, why }) => return Ok(Moved::NotNow { wait, why }),
             Some(_) => return Err(LedgerError::Refused("it cannot be begun".to_owned())),
@@ -222,10 +227,12 @@ impl Batch<'_, '_> {
     /// When the next of the lane will be.
     pub(super) fn doubt_abandoned(&mut self, lane: &str) -> Result<Option<Time>, LedgerError> {
         let mut soonest: Option<Time> = None;
-        for group in self.hand_groups() {
-            if self.core.audience(group).is_none_or(|(audience, _)| audience.lane != lane) {
-                continue;
-            }
+        let mut groups = self.hand_groups();
+        groups.retain(|group| {
+            self.core.audience(*group).is_some_and(|(audience, _)| audience.lane == lane)
+        });
+        self.route_by_hand(&groups)?;
+        for group in groups {
             let patience = self.core.doubt_after(group);
             for (since, id) in self.tables.agenda(Agenda::Claimed, group, usize::MAX)? {
                 let asks = since.plus(patience);

@@ -30,6 +30,7 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod route;
 mod settle;
 mod tables;
 #[cfg(test)]

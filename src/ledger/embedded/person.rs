@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 use super::batch::{Batch, Told};
-use super::records::{Agenda, DeliveryRow, EntryRow};
+use super::records::{Agenda, DeliveryRow, EntryRow, Routing};
 use super::settle::without_request;
 
 /// The longest rest between two questions about one delivery in doubt.
@@ -36,6 +36,10 @@ impl Batch<'_, '_> {
                 continue;
             }
             let event = Event::Release { not_before: self.now };
+            // Whoever names the group wants it there.
+            let routing =
+                if selection.group.is_some() { Routing::ByHand } else { Routing::Approved };
+            let row = DeliveryRow { routing, ..row };
             let row = self.apply(id, &row, &entry, event, who, "")?;
             released.push(self.view(id, &row, &entry));
         }
@@ -203,6 +207,7 @@ impl Batch<'_, '_> {
                 .groups
                 .iter()
                 .filter(|g| g.feeds.contains(&entry.feed))
+                .filter(|g| g.rules.refuses(&entry.entry, entry.first_seen, self.now).is_none())
                 .filter_map(|g| Some((g.name.clone(), *self.core.groups.get(&g.name)?)))
                 .collect(),
         };
@@ -251,6 +256,7 @@ impl Batch<'_, '_> {
                     row
                 } else {
                     let event = Event::Release { not_before: self.now };
+                    let row = DeliveryRow { routing: Routing::ByHand, ..row };
                     self.apply(id, &row, entry, event, who, "replay")?
                 };
                 return Ok(step(self, id, &row, true, "it was held and is let go"));
@@ -304,6 +310,7 @@ impl Batch<'_, '_> {
             key: IdempotencyKey::of(&entry.id, group, id.generation),
             first_sent: None,
             haunted: false,
+            routing: Routing::ByHand,
             absent: Vec::new(),
             request: None,
             lines: Vec::new(),

@@ -51,7 +51,7 @@ impl Batch<'_, '_> {
                     return self.doubt(id, row);
                 }
             }
-            for (time, id) in self.tables.agenda(Agenda::Due, group, 1)? {
+            if let Some((time, id)) = self.first_due(group)? {
                 if time > self.now {
                     sooner(time);
                 } else if next.is_none_or(|(t, n)| (time, id) < (t, n)) {
@@ -159,6 +159,10 @@ impl Batch<'_, '_> {
             since: row.since,
             settling: Self::is_settling(row, entry),
             by_hand: self.core.is_by_hand(id.group),
+            quiet_until: match row.status {
+                Status::Due { .. } => self.quiet_until(id.group),
+                _ => None,
+            },
         }
     }
 
