@@ -6,6 +6,12 @@ mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
 mod cli;
+#[expect(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that cannot go on stops there; shared by its files"
+)]
+mod conformance;
 mod copies;
 mod doubt;
 mod evidence;
