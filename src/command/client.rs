@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::daemon::{place_of, setup_of};
 use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
-use crate::serve::control;
+use crate::serve::{Shared, control};
 
 use super::{Failure, exit};
 use crate::desk::verb::{Answer, Verb, perform};
@@ -63,7 +63,13 @@ pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> 
         ));
     }
     let ledger = open(config).await?;
-    let answer = perform(ledger.as_ref(), verb, &who()).await;
+    let answer = match verb {
+        Verb::Hand { say } => {
+            let clock = Arc::new(SystemClock);
+            Shared::offline(config, clock, Arc::clone(&ledger)).hand(say, &who()).await
+        }
+        verb => perform(ledger.as_ref(), verb, &who()).await,
+    };
     ledger.close().await?;
     answer
 }

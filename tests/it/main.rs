@@ -5,6 +5,8 @@ mod absent;
 mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
+#[expect(unreachable_pub, reason = "its config is shared with the page's tests")]
+mod by_hand;
 mod cli;
 #[expect(
     clippy::unwrap_used,
@@ -22,6 +24,7 @@ mod journal;
 mod kills;
 mod ledger;
 mod once;
+mod page;
 mod readme;
 mod service;
 #[path = "../support/mod.rs"]
