@@ -125,6 +125,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show exactly what each group would get of an entry; sends nothing
+    #[command(long_about = long::PREVIEW)]
+    Preview {
+        /// The entry: an id or the start of one, a link or a guid
+        #[arg(value_name = "ENTRY")]
+        entry: String,
+        /// For this group alone
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        /// One JSON document, with the calls that would be made
+        #[arg(long)]
+        json: bool,
+    },
     /// Send one entry by hand to the groups that have not had it
     #[command(long_about = long::REPLAY)]
     Replay(Replay),

@@ -50,6 +50,12 @@ why.
 
 Example: oncecast why https://example.org/2026/hello/";
 
+pub(super) const PREVIEW: &str = "\
+Show exactly what each group would get of an entry, with its length as the platform counts \
+it and the limit, made by the code that sends it. Nothing is sent.
+
+Example: oncecast preview https://example.org/2026/hello/ --group followers";
+
 pub(super) const REPLAY: &str = "\
 Send one entry by hand to the groups that have not had it, even if it has long left the \
 feed. A group that has it, or may have it, is refused with the receipt shown, unless --again \

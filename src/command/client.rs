@@ -63,11 +63,10 @@ pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> 
         ));
     }
     let ledger = open(config).await?;
+    let shared = || Shared::offline(config, Arc::new(SystemClock), Arc::clone(&ledger));
     let answer = match verb {
-        Verb::Hand { say } => {
-            let clock = Arc::new(SystemClock);
-            Shared::offline(config, clock, Arc::clone(&ledger)).hand(say, &who()).await
-        }
+        Verb::Hand { say } => shared().hand(say, &who()).await,
+        Verb::Preview { entry, group } => shared().preview(&entry, group).await,
         verb => perform(ledger.as_ref(), verb, &who()).await,
     };
     ledger.close().await?;

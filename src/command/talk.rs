@@ -7,6 +7,7 @@ use crate::cli::{Command, Lanes, Release, Resolve};
 use crate::config::Config;
 use crate::model::Status;
 
+use crate::desk::preview::Preview;
 use crate::desk::print;
 use crate::desk::verb::{Answer, Verb};
 
@@ -19,6 +20,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         Command::Status { json } => return super::check::status(config, json).await,
         Command::Reload => (Verb::Reload, false),
         Command::Page => (Verb::Page, false),
+        Command::Preview { entry, group, json } => (Verb::Preview { entry, group }, json),
         Command::Why { entry, json } => (Verb::Why { entry }, json),
         Command::Release(Release { entry, group, .. }) => (Verb::Release { entry, group }, false),
         Command::Withdraw { entry, group, reason } => {
@@ -99,6 +101,13 @@ pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
         Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
+        Answer::Preview { entry, previews } => {
+            print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
+            previews.iter().for_each(preview);
+            if previews.is_empty() {
+                print::out("  no group hears its feed\n");
+            }
+        }
         Answer::Page { link, note } => {
             print::out(&format!("{link}\n"));
             print::note(&format!("{note}\n"));
@@ -128,6 +137,31 @@ pub(super) fn show(answer: &Answer) {
             }
         }
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
+    }
+}
+
+fn preview(of: &Preview) {
+    let stands = match (&of.stands, of.frozen) {
+        (Some(_), true) => "  (an earlier claim froze what is sent: see --json)".to_owned(),
+        (Some(status), false) => format!("  ({})", print::painted(status.kind())),
+        (None, _) => String::new(),
+    };
+    let by = format!("{}, {}", of.integration, of.kind);
+    match (&of.text, &of.unfit) {
+        (Some(text), _) => {
+            let language = of.language.as_ref().map(|tag| format!(", in {tag}"));
+            let (length, limit) = (of.length, of.limit);
+            let count = format!("{length} of {limit}{}", language.unwrap_or_default());
+            print::out(&format!("\n{} ({by}): {count}{stands}\n", of.group));
+            for line in text.lines() {
+                print::out(format!("    {line}").trim_end());
+                print::out("\n");
+            }
+        }
+        (None, why) => {
+            let why = why.as_deref().unwrap_or_default();
+            print::out(&format!("\n{} ({by}): cannot be made into a post: {why}\n", of.group));
+        }
     }
 }
 

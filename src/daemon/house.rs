@@ -249,6 +249,7 @@ impl Answers for Desk {
                 let waiting = self.parts.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
                 Ok(self.shared.status(&overview, &waiting))
             }
+            Verb::Preview { entry, group } => self.shared.preview(&entry, group).await,
             Verb::Page => self.shared.invite(&who),
             Verb::Hand { say } => {
                 let answer = self.shared.hand(say, &who).await;

@@ -2,6 +2,7 @@
 //! codes that scripts rely on.
 
 pub mod hand;
+pub mod preview;
 pub mod print;
 pub mod verb;
 

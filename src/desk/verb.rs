@@ -12,6 +12,7 @@ use crate::ledger::{
 use crate::model::{Reference, Status};
 
 use super::hand::{HandItem, HandList, Say};
+use super::preview::Preview;
 use super::{Failure, exit};
 
 /// How many deliveries that wait are shown.
@@ -42,6 +43,8 @@ pub enum Verb {
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
     /// Posts that are posted by hand.
     Hand { say: Say },
+    /// What each group would get.
+    Preview { entry: String, group: Option<String> },
     /// A link with which a browser may act.
     Page,
     /// Read the config again.
@@ -70,6 +73,8 @@ pub enum Answer {
     Moved { deliveries: Vec<DeliveryView> },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
+    /// What each group would get of one entry.
+    Preview { entry: Box<EntryView>, previews: Vec<Preview> },
     /// A link to the page, and what to know of it.
     Page { link: String, note: String },
     /// What waits to be posted by hand.
@@ -82,15 +87,15 @@ pub enum Answer {
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page` and `Hand` are not done
-/// here, since they need more than the ledger.
+/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page`, `Preview` and `Hand` are
+/// not done here, since they need more than the ledger.
 ///
 /// # Errors
 /// What could not be done, with its exit code.
 pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
     let by = || who.to_owned();
     match verb {
-        Verb::Status | Verb::Reload | Verb::Page | Verb::Hand { .. } => {
+        Verb::Status | Verb::Reload | Verb::Page | Verb::Preview { .. } | Verb::Hand { .. } => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
         Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),
@@ -166,7 +171,10 @@ async fn release_all(
 }
 
 /// The one entry that a person means.
-async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
+///
+/// # Errors
+/// Where there is none, or several.
+pub async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
     let mut found = ledger.find(what).await?;
     match found.len() {
         0 => Err(Failure::new(

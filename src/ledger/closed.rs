@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand,
+    journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -73,6 +74,7 @@ refuse! {
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;
     waiting(usize) -> Vec<DeliveryView>;
+    owed(u64) -> Vec<DueWork>;
     recent(usize) -> Vec<EntryView>;
     overview() -> Overview;
     verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;

@@ -241,6 +241,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Deliveries that wait: for a person, for a platform or for their time.
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>>;
 
+    /// What each group is owed of an entry, or was: the newest generation.
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>>;
+
     /// The newest entries that more than baseline became of.
     fn recent(&self, limit: usize) -> Reply<Vec<EntryView>>;
 

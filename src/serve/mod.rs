@@ -6,6 +6,7 @@ mod hand;
 mod health;
 mod metrics;
 mod page;
+mod preview;
 mod status;
 mod visitors;
 

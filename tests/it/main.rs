@@ -25,6 +25,7 @@ mod kills;
 mod ledger;
 mod once;
 mod page;
+mod preview;
 mod readme;
 mod service;
 #[path = "../support/mod.rs"]

@@ -49,9 +49,9 @@ use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand as by_hand,
-    journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand as by_hand, journal,
 };
 use batch::Batch;
 use disk::Disk;
@@ -252,6 +252,10 @@ impl Ledger for Embedded {
 
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
         self.call(move |batch| batch.waiting(limit))
+    }
+
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.call(move |batch| batch.owed(entry))
     }
 
     fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {

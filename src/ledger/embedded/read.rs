@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ledger::{
     DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
-    Waiting, Work, caps, journal,
+    Selection, Waiting, Work, caps, journal,
 };
 use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
@@ -226,6 +226,11 @@ impl Batch<'_, '_> {
             }
         }
         Ok(views)
+    }
+
+    pub(super) fn owed(&mut self, entry: u64) -> Result<Vec<DueWork>, LedgerError> {
+        let newest = self.newest(&Selection { entry, group: None })?;
+        newest.into_iter().map(|(id, row)| self.due_work(id, row)).collect()
     }
 
     pub(super) fn recent(&mut self, limit: usize) -> Result<Vec<EntryView>, LedgerError> {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
+    journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
 
@@ -112,6 +113,9 @@ impl Ledger for Faulty {
     }
     fn history(&self, entry: u64) -> Reply<Vec<journal::Line>> {
         self.real.history(entry)
+    }
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.real.owed(entry)
     }
     fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
         self.real.recent(limit)
