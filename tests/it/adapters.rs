@@ -31,7 +31,7 @@ fn golden() -> PathBuf {
 }
 
 /// Every adapter there is, found where they are written, so that none can be left out here.
-fn platforms() -> Vec<String> {
+pub(super) fn platforms() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
     let mut platforms = Vec::new();
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {

@@ -8,6 +8,12 @@ mod binary;
 #[expect(unreachable_pub, reason = "its config is shared with the page's tests")]
 mod by_hand;
 mod cli;
+#[expect(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that cannot go on stops there; shared by its files"
+)]
+mod conformance;
 mod copies;
 mod doubt;
 mod evidence;
