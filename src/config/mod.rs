@@ -47,6 +47,8 @@ pub struct Config {
     pub serve: Serve,
     /// The walls against a flood.
     pub guard: Guard,
+    /// How feeds are asked.
+    pub poll: Poll,
     /// What is polled.
     pub feeds: Vec<Feed>,
     /// Logins at platforms; each is one lane.
@@ -98,6 +100,13 @@ pub struct Guard {
     pub stagger: Duration,
 }
 
+/// `[poll]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Poll {
+    /// Whom the owner of a feed can write to, or where it stands: a mail address or a page.
+    pub contact: Option<String>,
+}
+
 /// `[[feed]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
@@ -107,6 +116,8 @@ pub struct Feed {
     pub source: FeedSource,
     /// How often it is polled.
     pub every: Duration,
+    /// How seldom at the most, where it is silent or asks for rest; at least `every`.
+    pub every_max: Duration,
 }
 
 /// Where a feed is.

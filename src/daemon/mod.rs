@@ -2,6 +2,7 @@
 
 mod closed;
 mod house;
+pub mod plan;
 pub mod systemd;
 mod workers;
 

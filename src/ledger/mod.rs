@@ -24,8 +24,8 @@ use std::time::Duration;
 pub use permit::{Permit, Spent};
 pub use setup::{Audience, Lane, Policy, Setup};
 pub use views::{
-    Claim, DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, Overview, Settled,
-    Trust, Waiting, Work,
+    Claim, DeliveryView, DoubtWork, DueWork, EntryView, Foreseen, Foresight, GroupView, LaneView,
+    Overview, Seen, Settled, Trust, Waiting, Work,
 };
 
 use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
@@ -171,6 +171,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
     fn admit(&self, intake: Intake) -> Reply<Admitted>;
+
+    /// What [`Ledger::admit`] would do with a poll; nothing is written.
+    fn foresee(&self, intake: Intake) -> Reply<Foresight>;
 
     /// The next thing to do in a lane, or when to look again.
     fn due(&self, lane: &str) -> Reply<Waiting>;

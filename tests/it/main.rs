@@ -25,6 +25,9 @@ mod kills;
 mod ledger;
 mod once;
 mod page;
+mod plan;
+#[expect(unreachable_pub, reason = "shared by the files of these tests")]
+mod polite;
 mod preview;
 mod readme;
 mod routing;

@@ -352,7 +352,7 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    fn next_settle(
+    pub(super) fn next_settle(
         &self,
         row: &FeedRow,
         counts: impl Fn(Time) -> bool,
@@ -367,7 +367,7 @@ impl Batch<'_, '_> {
     }
 }
 
-fn shortened(mut entry: Entry) -> Entry {
+pub(super) fn shortened(mut entry: Entry) -> Entry {
     for html in [&mut entry.summary, &mut entry.content] {
         if html.len() > HTML_KEPT {
             let mut end = HTML_KEPT;

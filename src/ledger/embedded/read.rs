@@ -7,7 +7,7 @@ use crate::ledger::{
     Selection, Waiting, Work, caps, journal,
 };
 use crate::model::identity::aliases;
-use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
+use crate::model::{DeliveryId, Entry, EntryId, Status, Time, Why};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -280,7 +280,19 @@ impl Batch<'_, '_> {
             let since = self.delivery(id)?.since;
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
-        let feeds = self.tables.feeds::<FeedRow>()?;
+        let mut looked = Vec::new();
+        for (name, row) in self.tables.feeds::<FeedRow>()? {
+            let look =
+                if row.settling.is_empty() { None } else { self.next_settle(&row, |_| true)? };
+            let mut state = row.state;
+            if let Some(look) = look.filter(|_| state.failures == 0) {
+                let at = self.core.clock.now().plus(look);
+                if at < state.next_poll {
+                    (state.next_poll, state.why_next) = (at, Why::Look);
+                }
+            }
+            looked.push((name, state));
+        }
         Ok(Overview {
             ledger: EntryId::from_bytes(self.core.ledger).to_string(),
             trust: self.core.trust.clone(),
@@ -292,7 +304,7 @@ impl Batch<'_, '_> {
                 .clone()
                 .or_else(|| no_room(self.core.disk.as_ref(), self.core.folder())),
             entries: self.tables.entries()?,
-            feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
+            feeds: looked,
             lanes,
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
-    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
-    journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
+    Waiting, hand, journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
 
@@ -65,6 +65,9 @@ impl Ledger for Faulty {
     }
     fn admit(&self, intake: Intake) -> Reply<Admitted> {
         self.real.admit(intake)
+    }
+    fn foresee(&self, intake: Intake) -> Reply<Foresight> {
+        self.real.foresee(intake)
     }
     fn due(&self, lane: &str) -> Reply<Waiting> {
         self.real.due(lane)
