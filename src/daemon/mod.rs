@@ -22,6 +22,7 @@ pub fn place_of(config: &Config) -> Place {
         witness: Some(ledger.witness.clone()),
         expected: ledger.expect,
         host: (ledger.host != MACHINE_ID).then(|| ledger.host.clone()),
+        ..Place::default()
     }
 }
 

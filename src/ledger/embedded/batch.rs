@@ -13,6 +13,7 @@ use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
 use crate::model::{DeliveryId, Event, Status, Time};
 
+use super::disk::{Disk, folder_of};
 use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
 use super::tables::Tables;
 use super::time::Timekeeper;
@@ -26,6 +27,7 @@ const DOUBT_AFTER: Duration = Duration::from_secs(120);
 /// What the writer knows between transactions.
 #[derive(Debug)]
 pub(super) struct Core {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) path: PathBuf,
     pub(super) ledger: [u8; 16],
     pub(super) clock: Arc<dyn Clock>,
@@ -60,7 +62,7 @@ pub(super) struct Core {
 impl Core {
     /// The state folder.
     pub(super) fn folder(&self) -> &Path {
-        self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        folder_of(&self.path)
     }
 
     /// The ledger's time.

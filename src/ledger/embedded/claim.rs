@@ -13,6 +13,7 @@ use crate::ledger::{Claim, LedgerError, Permit, Trust, caps};
 use crate::model::{DeliveryId, Event, Guarantee, Request, Status, Time};
 
 use super::batch::Batch;
+use super::disk::Disk;
 use super::records::{DeliveryRow, EntryRow};
 use super::settle::ATTEMPTS_MAX;
 
@@ -142,7 +143,7 @@ impl Batch<'_, '_> {
         if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
             return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
         }
-        if let Some(why) = no_room(self.core.folder()) {
+        if let Some(why) = no_room(self.core.disk.as_ref(), self.core.folder()) {
             return Ok(Claim::NotNow { wait: Some(Duration::from_secs(60)), why });
         }
 
@@ -221,9 +222,9 @@ impl Batch<'_, '_> {
         }
         let file = self.core.folder().join(STOP_FILE);
         // Where it cannot be looked for, it may be there.
-        match file.try_exists() {
-            Ok(false) => Ok(None),
-            Ok(true) => Ok(Some(format!("the file {} is there", file.display()))),
+        match self.core.disk.size(&file) {
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => Ok(Some(format!("the file {} is there", file.display()))),
             Err(error) => Ok(Some(format!("{} cannot be looked for: {error}", file.display()))),
         }
     }
@@ -234,19 +235,16 @@ impl Batch<'_, '_> {
 }
 
 /// Says so where the disk has no room to record an outcome.
-pub(super) fn no_room(folder: &Path) -> Option<String> {
-    match rustix::fs::statvfs(folder) {
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            (free < ROOM_MIN).then(|| {
-                format!(
-                    "{} has {} KiB free, and {} are wanted to record an outcome",
-                    folder.display(),
-                    free >> 10,
-                    ROOM_MIN >> 10
-                )
-            })
-        }
+pub(super) fn no_room(disk: &dyn Disk, folder: &Path) -> Option<String> {
+    match disk.free(folder) {
+        Ok(free) => (free < ROOM_MIN).then(|| {
+            format!(
+                "{} has {} KiB free, and {} are wanted to record an outcome",
+                folder.display(),
+                free >> 10,
+                ROOM_MIN >> 10
+            )
+        }),
         Err(error) => Some(format!("the room in {} is unknown: {error}", folder.display())),
     }
 }

@@ -19,6 +19,7 @@ mod claim;
 mod clock_set;
 mod compact;
 mod copy;
+pub mod disk;
 mod frozen;
 mod import;
 mod lock;
@@ -51,6 +52,7 @@ use super::{
     ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
 };
 use batch::Batch;
+use disk::Disk;
 use writer::{Job, Message};
 
 pub use compact::{Compacted, compact};
@@ -66,6 +68,7 @@ const QUEUE_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Embedded {
     jobs: mpsc::SyncSender<Message>,
+    disk: Arc<dyn Disk>,
     path: PathBuf,
 }
 
@@ -103,7 +106,7 @@ impl Embedded {
         let place = place.into();
         let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
         let (opened, is_open) = oneshot::channel();
-        let path = place.path.clone();
+        let (disk, path) = (Arc::clone(&place.disk), place.path.clone());
         let timer = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -116,7 +119,7 @@ impl Embedded {
         is_open
             .await
             .map_err(|_| LedgerError::Unusable("it fell over while opening".to_owned()))??;
-        Ok(Arc::new(Self { jobs, path }))
+        Ok(Arc::new(Self { jobs, disk, path }))
     }
 
     fn call<T: Send + 'static>(
@@ -242,7 +245,7 @@ impl Ledger for Embedded {
     }
 
     fn overview(&self) -> Reply<Overview> {
-        let bytes = std::fs::metadata(&self.path).map_or(0, |m| m.len());
+        let bytes = self.disk.size(&self.path).ok().flatten().unwrap_or(0);
         self.call(move |batch| batch.overview(bytes))
     }
 

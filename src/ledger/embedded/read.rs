@@ -251,7 +251,11 @@ impl Batch<'_, '_> {
             trust: self.core.trust.clone(),
             stopped: self.stopped()?,
             clock: self.core.time.trouble(self.core.clock.now()),
-            unwritable: self.core.sick.clone().or_else(|| no_room(self.core.folder())),
+            unwritable: self
+                .core
+                .sick
+                .clone()
+                .or_else(|| no_room(self.core.disk.as_ref(), self.core.folder())),
             entries: self.tables.entries()?,
             feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
             lanes,
