@@ -90,7 +90,7 @@ impl<'a> Capture<'a> {
     pub(super) fn ends_before(&self, name: &str, raw: &str) -> bool {
         // Somebody else's title and link.
         let theirs = |name: &&str| ["image", "source"].contains(&local(name));
-        if self.inner.iter().any(|name| theirs(&name)) {
+        if self.inner.iter().any(theirs) {
             return false;
         }
         match self.how {

@@ -13,7 +13,7 @@ use super::loose::{List, Loose, Members, Object, Person};
 use super::order::MAX_ITEMS;
 use super::problems::Problems;
 
-use super::{Head, Origin, capture, clean, dates};
+use super::{Head, Origin, Placed, capture, clean, dates};
 use crate::model::{Entry, Time};
 
 /// Why it is no JSON Feed.
@@ -30,7 +30,7 @@ pub(super) fn read(
     text: &str,
     base: Option<&Url>,
     problems: &mut Problems,
-) -> Result<(Head, Vec<(Entry, Origin)>, bool), NoJsonFeed> {
+) -> Result<(Head, Placed, bool), NoJsonFeed> {
     let mut feed = Feed::default();
     let mut json = serde_json::Deserializer::from_str(text);
     let end = json.deserialize_any(Fill(&mut feed));

@@ -85,6 +85,9 @@ pub struct Origin {
     pub link: Option<String>,
 }
 
+/// Entries with where they come from.
+type Placed = Vec<(Entry, Origin)>;
+
 /// A feed's document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -202,7 +205,7 @@ fn read_xml(
     text: &str,
     hints: &Hints<'_>,
     problems: &mut Problems,
-) -> Result<(Format, Head, Vec<(Entry, Origin)>, bool), NotAFeed> {
+) -> Result<(Format, Head, Placed, bool), NotAFeed> {
     let repaired =
         repair::repair(text, hints.base_url, problems).map_err(|none| match none.found {
             _ if none.html || mentions_html(hints) => {

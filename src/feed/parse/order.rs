@@ -4,19 +4,15 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::Origin;
 use super::problems::Problems;
+use super::{Origin, Placed};
 use crate::model::{Entry, Time};
 
 /// More items than this are not taken; the newest are.
 pub(super) const MAX_ITEMS: usize = 2_000;
 
 /// Settles the entries of a document, given in its own order.
-pub(super) fn settle(
-    entries: Vec<(Entry, Origin)>,
-    language: Option<&str>,
-    problems: &mut Problems,
-) -> Vec<(Entry, Origin)> {
+pub(super) fn settle(entries: Placed, language: Option<&str>, problems: &mut Problems) -> Placed {
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(entries.len());
     for (mut entry, origin) in entries {
