@@ -50,6 +50,7 @@ impl House {
             share: 1.0,
             max_age: Duration::from_secs(86_400),
             crash_loop: 0,
+            ..Policy::default()
         };
         let lane = |name: &&str| Lane {
             name: (*name).to_owned(),
@@ -61,6 +62,7 @@ impl House {
             lane: (*name).to_owned(),
             feeds: vec![FEED.to_owned()],
             when_absent: oncecast::model::WhenAbsent::Wait,
+            ..Audience::default()
         };
         let setup = Setup {
             policy,
@@ -124,5 +126,6 @@ pub(crate) fn group(name: &str) -> Group {
         visibility: None,
         language: None,
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Group::default()
     }
 }

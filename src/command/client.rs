@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::daemon::{place_of, setup_of};
 use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
-use crate::serve::control;
+use crate::serve::{Shared, control};
 
 use super::{Failure, exit};
 use crate::desk::verb::{Answer, Verb, perform};
@@ -21,7 +21,11 @@ const SNAPSHOT_MAX: Duration = Duration::from_secs(3_600);
 /// Asks the daemon; `None` where none runs.
 pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<Answer>, Failure> {
     let path = &config.serve.control;
-    let patience = if *verb == Verb::Snapshot { SNAPSHOT_MAX } else { ANSWER_MAX };
+    let patience = match verb {
+        // A copy of a large ledger, or the answers of many servers.
+        Verb::Snapshot | Verb::Plan { .. } => SNAPSHOT_MAX,
+        _ => ANSWER_MAX,
+    };
     let answer: Option<Result<Answer, Failure>> =
         control::ask_for(path, verb, patience).await.map_err(|error| {
             let code = match error.kind() {
@@ -63,7 +67,12 @@ pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> 
         ));
     }
     let ledger = open(config).await?;
-    let answer = perform(ledger.as_ref(), verb, &who()).await;
+    let shared = || Shared::offline(config, Arc::new(SystemClock), Arc::clone(&ledger));
+    let answer = match verb {
+        Verb::Hand { say } => shared().hand(say, &who()).await,
+        Verb::Preview { entry, group } => shared().preview(&entry, group).await,
+        verb => perform(ledger.as_ref(), verb, &who()).await,
+    };
     ledger.close().await?;
     answer
 }

@@ -37,7 +37,7 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
         .await
         .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
     let mut entries = Vec::new();
-    for entry in &document.entries {
+    for (entry, origin) in document.entries.iter().zip(&document.origins) {
         let names = aliases(NAME, entry);
         let fields = Fields::of(entry, Mentions::Keep);
         let post = render(DEFAULT_TEMPLATE, &fields)
@@ -45,7 +45,8 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
         if json {
             entries.push(json!({
                 "id": entry.guid,
-                "link": entry.link,
+                "link": origin.link,
+                "url": entry.link,
                 "title": entry.title,
                 "date": entry.published.map(|t| t.to_string()),
                 "author": entry.author,

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address::tidy;
-use super::keys::{guard as g, ledger as l, serve as s};
+use super::keys::{guard as g, ledger as l, poll as p, serve as s};
 use super::problem::{Fault, Problems};
 use super::search::folders;
 use super::secret::Vault;
 use super::table::Table;
 use super::units::show_duration;
-use super::{Guard, Ledger, Serve};
+use super::{Guard, Ledger, Poll, Serve};
 
 /// Health and status, unless another address is given.
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
@@ -90,6 +90,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         share: SHARE,
         max_age: MAX_AGE,
         crash_loop: CRASH_LOOP,
+        stagger: Duration::ZERO,
     };
     let Some(table) = root.single("guard", out) else { return defaults };
     let before = out.count();
@@ -100,6 +101,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         share: table.read(&g::SHARE, out).unwrap_or(SHARE),
         max_age: table.read(&g::MAX_AGE, out).unwrap_or(MAX_AGE),
         crash_loop: table.read(&g::CRASH_LOOP, out).unwrap_or(CRASH_LOOP),
+        stagger: table.read(&g::STAGGER, out).unwrap_or_default(),
     };
     if out.count() == before && guard.max_age <= guard.settle {
         let (age, settle) = (show_duration(guard.max_age), show_duration(guard.settle));
@@ -112,6 +114,13 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         table.fault(key, out, Fault::new(what, "a max_age longer than settle", fix));
     }
     guard
+}
+
+/// `[poll]`
+pub(super) fn poll(root: &Table<'_>, out: &mut Problems<'_>) -> Poll {
+    let Some(table) = root.single("poll", out) else { return Poll::default() };
+    table.only(p::ALL, out);
+    Poll { contact: table.read(&p::CONTACT, out) }
 }
 
 /// The folder that systemd made for us, or the one it would have made.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{Choice, Count, Flag, Listen, Name, Period, Share, Text};
+use super::rules::{Choice, Contact, Count, Flag, Listen, Name, Period, Share, Text};
 
 /// A key, the rule for its value, and a value to copy.
 pub(super) struct Key<R> {
@@ -73,8 +73,16 @@ pub(super) mod guard {
         key("max_age", seconds(1, 3650 * DAY), "\"7d\"");
     pub(in crate::config) const CRASH_LOOP: Key<Count> =
         key("crash_loop", Count { min: 0, max: 1000 }, "3");
+    pub(in crate::config) const STAGGER: Key<Period> = key("stagger", seconds(0, DAY), "\"5m\"");
     pub(in crate::config) const ALL: &[&str] =
-        &["settle", "burst", "share", "max_age", "crash_loop"];
+        &["settle", "burst", "share", "max_age", "crash_loop", "stagger"];
+}
+
+pub(super) mod poll {
+    use super::*;
+    pub(in crate::config) const CONTACT: Key<Contact> =
+        key("contact", Contact, "\"https://example.org/about\"");
+    pub(in crate::config) const ALL: &[&str] = &["contact"];
 }
 
 pub(super) mod feed {
@@ -86,14 +94,19 @@ pub(super) mod feed {
         "\"https://example.org/feed/\"",
     );
     pub(in crate::config) const EVERY: Key<Period> = key("every", seconds(1, 30 * DAY), "\"15m\"");
-    pub(in crate::config) const ALL: &[&str] = &["name", "url", "every"];
+    pub(in crate::config) const EVERY_MAX: Key<Period> =
+        key("every_max", seconds(1, 30 * DAY), "\"3h\"");
+    pub(in crate::config) const ALL: &[&str] = &["name", "url", "every", "every_max"];
 }
 
 pub(super) mod integration {
     use super::*;
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
-    pub(in crate::config) const KIND: Key<Choice> =
-        key("kind", Choice(&["webhook", "mastodon", "bluesky", "matrix"]), "\"mastodon\"");
+    pub(in crate::config) const KIND: Key<Choice> = key(
+        "kind",
+        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        "\"mastodon\"",
+    );
     pub(in crate::config) const URL: Key<Text> =
         key("url", text("an http or https address", URL_MAX), "\"https://mastodon.example\"");
     pub(in crate::config) const TIMEOUT: Key<Period> =
@@ -171,6 +184,19 @@ pub(super) mod group {
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const LINK: Key<Text> = key(
+        "link",
+        text("an http or https address", URL_MAX),
+        "\"https://www.linkedin.com/groups/12345/\"",
+    );
+    pub(in crate::config) const LIMIT: Key<Count> =
+        key("limit", Count { min: 1, max: COUNT_MAX }, "3000");
+    pub(in crate::config) const APPROVE: Key<Flag> = key("approve", Flag, "true");
+    pub(in crate::config) const MAX_AGE: Key<Period> =
+        key("max_age", seconds(1, 3650 * DAY), "\"2d\"");
+    pub(in crate::config) const ONLY: &str = "only";
+    pub(in crate::config) const EXCEPT: &str = "except";
+    pub(in crate::config) const QUIET: &str = "quiet";
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
         "integration",
@@ -180,7 +206,31 @@ pub(super) mod group {
         "visibility",
         "language",
         "when_absent",
+        "link",
+        "limit",
+        ONLY,
+        EXCEPT,
+        "max_age",
+        "approve",
+        QUIET,
     ];
+}
+
+/// What a group chooses by.
+pub(super) mod choice {
+    pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
+}
+
+pub(super) mod quiet {
+    use super::*;
+    pub(in crate::config) const FROM: Key<Text> =
+        key("from", text("a time of day, such as 22:00", 8), "\"22:00\"");
+    pub(in crate::config) const TO: Key<Text> =
+        key("to", text("a time of day, such as 07:00", 8), "\"07:00\"");
+    pub(in crate::config) const ZONE: Key<Text> =
+        key("zone", text("a time zone of the tz database", 64), "\"Europe/Berlin\"");
+    pub(in crate::config) const DAYS: &str = "days";
+    pub(in crate::config) const ALL: &[&str] = &["from", "to", DAYS, "zone"];
 }
 
 /// The places of a secret, one of which stands in its table.
@@ -191,6 +241,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("ledger", "[ledger]", ledger::ALL),
     ("serve", "[serve]", serve::ALL),
     ("guard", "[guard]", guard::ALL),
+    ("poll", "[poll]", poll::ALL),
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),

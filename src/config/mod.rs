@@ -12,6 +12,7 @@ mod integrations;
 mod keys;
 mod load;
 mod problem;
+mod routes;
 mod rows;
 mod rules;
 mod search;
@@ -46,6 +47,8 @@ pub struct Config {
     pub serve: Serve,
     /// The walls against a flood.
     pub guard: Guard,
+    /// How feeds are asked.
+    pub poll: Poll,
     /// What is polled.
     pub feeds: Vec<Feed>,
     /// Logins at platforms; each is one lane.
@@ -96,6 +99,15 @@ pub struct Guard {
     /// After so many unclean starts within ten minutes nothing is sent for half an hour. Zero turns it
     /// off.
     pub crash_loop: u32,
+    /// How far apart the groups of one entry hear it. Zero turns it off.
+    pub stagger: Duration,
+}
+
+/// `[poll]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Poll {
+    /// Whom the owner of a feed can write to, or where it stands: a mail address or a page.
+    pub contact: Option<String>,
 }
 
 /// `[[feed]]`
@@ -107,6 +119,8 @@ pub struct Feed {
     pub source: FeedSource,
     /// How often it is polled.
     pub every: Duration,
+    /// How seldom at the most, where it is silent or asks for rest; at least `every`.
+    pub every_max: Duration,
 }
 
 /// Where a feed is.
@@ -123,7 +137,8 @@ pub enum FeedSource {
 pub struct Integration {
     /// Its name.
     pub name: String,
-    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written.
+    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written, and
+    /// by hand there is none: `about:blank`.
     pub url: Url,
     /// The platform and what only it needs.
     pub platform: Platform,
@@ -160,6 +175,8 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "by-hand"`: a person posts, and nothing is called.
+    ByHand,
     /// `kind = "matrix"`: the client-server API.
     Matrix {
         /// How it logs in.
@@ -190,6 +207,7 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::ByHand => "by-hand",
         }
     }
 }
@@ -204,7 +222,7 @@ pub struct Pace {
 }
 
 /// `[[group]]`: an audience that hears each entry at most once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
     /// Its name, which is also its identity in the ledger.
     pub name: String,
@@ -222,6 +240,12 @@ pub struct Group {
     pub language: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// Which entries it hears, and when.
+    pub rules: crate::model::route::Rules,
+    /// By hand: the page that opens the group.
+    pub link: Option<Url>,
+    /// By hand: the most that a post may hold there, in characters as readers count them.
+    pub limit: Option<u32>,
 }
 
 /// Where a secret is, and what it is.

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
 use crate::desk::{Failure, exit};
-use crate::flow::{Bell, Parts, Pulse};
+use crate::flow::{Bell, Manners, Parts, Pulse};
 use crate::ledger::{Ledger, Overview};
 use crate::serve::control::{Answers, Control};
 use crate::serve::{self, Shared};
@@ -113,11 +113,15 @@ impl House {
         ledger: Arc<dyn Ledger>,
         reload: Reload,
     ) -> Result<Self, Failure> {
-        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+        let wire = Wire::open_as(config.poll.contact.as_deref())
+            .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         let Doors { listener, control } = Doors::open(&config).await?;
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
         let shared = Arc::new(Shared::new(&config, &parts));
+        if let Ok(address) = listener.local_addr() {
+            shared.set_address(address);
+        }
         Ok(Self { config, parts, shared, listener, control, reload })
     }
 
@@ -148,15 +152,17 @@ impl House {
         let Self { mut config, parts, shared, listener, control, reload } = self;
         let stop = CancellationToken::new();
         let http = tokio::spawn(serve::run(listener, Arc::clone(&shared), stop.clone()));
+        let manners = Arc::new(Manners::default());
         let desk = Arc::new(Desk {
             parts: parts.clone(),
+            manners: Arc::clone(&manners),
             shared: Arc::clone(&shared),
             tell,
             one_at_a_time: Mutex::new(()),
         });
         let talks = tokio::spawn(control.serve(desk, stop.clone()));
         let watchdog = tokio::spawn(systemd::watchdog(Arc::clone(&parts.pulse), stop.clone()));
-        let mut workers = Workers::start(&config, &parts);
+        let mut workers = Workers::start(&config, &parts, &manners);
         shared.set_ready(true);
         systemd::ready(&summary(&config));
         tracing::info!(feeds = config.feeds.len(), groups = config.groups.len(), "ready");
@@ -164,7 +170,7 @@ impl House {
             systemd::reloading();
             let patience = patience(&config);
             let result = match reload() {
-                Ok(new) => swap(&mut config, new, &mut workers, &parts, patience).await,
+                Ok(new) => swap(&mut config, new, &mut workers, &parts, &manners, patience).await,
                 Err(error) => Err(error),
             };
             shared.set_config(&config);
@@ -213,12 +219,14 @@ async fn swap(
     new: Config,
     workers: &mut Workers,
     parts: &Parts,
+    manners: &Arc<Manners>,
     patience: Duration,
 ) -> Result<String, Failure> {
     for (name, same) in [
         ("ledger.path", config.ledger == new.ledger),
         ("serve.listen", config.serve.listen == new.serve.listen),
         ("serve.control", config.serve.control == new.serve.control),
+        ("poll.contact", config.poll.contact == new.poll.contact),
     ] {
         if !same {
             let words = format!("{name} has changed, and that wants a restart");
@@ -227,14 +235,14 @@ async fn swap(
     }
     if let Err(n) = workers.end(patience).await {
         // They were told to end, and the others have: a house without loops is silent and looks well.
-        workers.start_again(config, parts);
+        workers.start_again(config, parts, manners);
         return Err(Failure::new(exit::LATER, format!("{n} loops did not end in time; try again")));
     }
     let taken = parts.ledger.configure(setup_of(&new)).await;
     if taken.is_ok() {
         *config = new;
     }
-    *workers = Workers::start(config, parts);
+    *workers = Workers::start(config, parts, manners);
     taken?;
     let (feeds, groups) = (config.feeds.len(), config.groups.len());
     Ok(format!("the config is taken: {feeds} feeds, {groups} groups"))
@@ -253,6 +261,7 @@ fn summary(config: &Config) -> String {
 /// Answers what comes through the control socket.
 struct Desk {
     parts: Parts,
+    manners: Arc<Manners>,
     shared: Arc<Shared>,
     tell: mpsc::Sender<Running>,
     one_at_a_time: Mutex<()>,
@@ -267,6 +276,11 @@ impl Answers for Desk {
             // It may take minutes, and changes nothing: nobody waits for it.
             return perform(self.parts.ledger.as_ref(), verb, &who).await;
         }
+        if let Verb::Plan { feed } = &verb {
+            // It waits for servers, and changes nothing.
+            let feeds = self.shared.feeds();
+            return super::plan::plan(feeds, feed.as_deref(), &self.parts, &self.manners).await;
+        }
         let _turn = self.one_at_a_time.lock().await;
         match verb {
             Verb::Status => {
@@ -274,12 +288,29 @@ impl Answers for Desk {
                 let waiting = self.parts.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
                 Ok(self.shared.status(&overview, &waiting))
             }
+            Verb::Preview { entry, group } => self.shared.preview(&entry, group).await,
+            Verb::Page => self.shared.invite(&who),
+            Verb::Hand { say } => {
+                let answer = self.shared.hand(say, &who).await;
+                self.parts.bell.ring();
+                answer
+            }
             Verb::Reload => {
                 let (answer, answered) = oneshot::channel();
                 let gone = || Failure::new(exit::UNAVAILABLE, "the daemon is ending");
                 self.tell.send(Running::Reload(Some(answer))).await.map_err(|_| gone())?;
                 let words = answered.await.map_err(|_| gone())??;
                 Ok(Answer::Done { words })
+            }
+            Verb::Poll { feed } => {
+                let (state, _) = self.parts.ledger.feed(&feed).await?;
+                if let Some((host, _)) = state.and_then(|state| state.not_before) {
+                    self.manners.forgive(&host);
+                }
+                let verb = Verb::Poll { feed: feed.clone() };
+                let answer = perform(self.parts.ledger.as_ref(), verb, &who).await;
+                self.manners.call(&feed);
+                answer
             }
             verb => {
                 let answer = perform(self.parts.ledger.as_ref(), verb, &who).await;
@@ -319,10 +350,11 @@ mod tests {
         let wire = Wire::open().expect("a client");
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
-        let mut workers = Workers::start(&config, &parts);
+        let manners = Arc::new(Manners::default());
+        let mut workers = Workers::start(&config, &parts, &manners);
         let new = config.clone();
         // Nothing ends in no time at all.
-        let failed = swap(&mut config, new, &mut workers, &parts, Duration::ZERO).await;
+        let failed = swap(&mut config, new, &mut workers, &parts, &manners, Duration::ZERO).await;
         assert!(failed.is_err(), "{failed:?}");
         let mut known = false;
         for _ in 0..3_600 {

@@ -2,10 +2,11 @@
 
 mod closed;
 mod house;
+pub mod plan;
 pub mod systemd;
 mod workers;
 
-use crate::config::{Config, MACHINE_ID};
+use crate::config::{Config, MACHINE_ID, Platform};
 use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
@@ -37,6 +38,7 @@ pub fn setup_of(config: &Config) -> Setup {
             share: guard.share,
             max_age: guard.max_age,
             crash_loop: guard.crash_loop,
+            stagger: guard.stagger,
         },
         lanes: config
             .integrations
@@ -51,6 +53,11 @@ pub fn setup_of(config: &Config) -> Setup {
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
+                rules: g.rules.clone(),
+                by_hand: config
+                    .integrations
+                    .iter()
+                    .any(|i| i.name == g.integration && matches!(i.platform, Platform::ByHand)),
             })
             .collect(),
     }

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{
-    DeliveryView, EntryView, Ledger, Replay, ReplayStep, Selection, Verdict, journal,
+    DeliveryView, EntryView, Foresight, Intake, Ledger, Replay, ReplayStep, Selection, Sight,
+    Verdict, journal,
 };
-use crate::model::{Reference, Status};
+use crate::model::{Reference, Standing, Status, Time};
 
+use super::hand::{HandItem, HandList, Say};
+use super::preview::Preview;
 use super::{Failure, exit};
 
 /// How many deliveries that wait are shown.
@@ -39,6 +42,16 @@ pub enum Verb {
     StopAll { reason: Option<String> },
     /// Say of a delivery in doubt what a person saw.
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
+    /// What the next poll would do; `None` is that of every feed.
+    Plan { feed: Option<String> },
+    /// Ask for a feed now.
+    Poll { feed: String },
+    /// Posts that are posted by hand.
+    Hand { say: Say },
+    /// What each group would get.
+    Preview { entry: String, group: Option<String> },
+    /// A link with which a browser may act.
+    Page,
     /// Read the config again.
     Reload,
     /// Copy the ledger as it is now into a file beside it.
@@ -65,21 +78,54 @@ pub enum Answer {
     Moved { deliveries: Vec<DeliveryView> },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
+    /// What each group would get of one entry.
+    Preview { entry: Box<EntryView>, previews: Vec<Preview> },
+    /// A link to the page, and what to know of it.
+    Page { link: String, note: String },
+    /// What waits to be posted by hand.
+    Hand { list: HandList },
+    /// It is theirs now: the text to post, and where.
+    HandOpen { item: Box<HandItem> },
     /// Where the copy stands; whoever asked takes it away.
     Snapshot { file: PathBuf },
+    /// What the next poll of each feed would do.
+    Plan { feeds: Vec<Planned> },
     /// Done, in words.
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status` and `Reload` are the daemon's own, since
-/// they need more than the ledger.
+/// What the next poll of a feed would bring, and do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is what its name says")]
+pub struct Planned {
+    pub feed: String,
+    /// How the poll ended, or why there was none.
+    pub outcome: String,
+    pub standing: Standing,
+    /// What kind of document it is, and its encoding, where one came.
+    pub format: Option<String>,
+    pub encoding: Option<String>,
+    pub problems: Vec<String>,
+    /// When it would be polled after that, and why then.
+    pub next_poll: Option<Time>,
+    pub why_next: Option<String>,
+    pub foresight: Foresight,
+}
+
+/// Does what was asked, whoever carries it here. `Status`, `Plan`, `Reload`, `Page`, `Preview` and
+/// `Hand` are not done here, since they need more than the ledger.
 ///
 /// # Errors
 /// What could not be done, with its exit code.
 pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
     let by = || who.to_owned();
     match verb {
-        Verb::Status | Verb::Reload => {
+        Verb::Status
+        | Verb::Reload
+        | Verb::Plan { .. }
+        | Verb::Page
+        | Verb::Preview { .. }
+        | Verb::Hand { .. } => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
         Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),
@@ -115,8 +161,14 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
             let words = "everything is stopped, across restarts; to go on: oncecast resume --all";
             Ok(Answer::Done { words: words.to_owned() })
         }
+        Verb::Poll { feed } => {
+            let (state, _) = ledger.feed(&feed).await?;
+            let state = state.unwrap_or_default().woken();
+            ledger.admit(Intake { feed: feed.clone(), sight: Sight::Nothing, state }).await?;
+            Ok(Answer::Done { words: format!("feed {feed} is asked now, or when a daemon starts") })
+        }
         Verb::Resolve { delivery, published, url, reason } => {
-            let view = doubtful(ledger, &delivery).await?;
+            let view = delivery_of(ledger, &delivery).await?;
             let verdict = if published {
                 Verdict::PersonPublished(Reference { url, ..Reference::default() })
             } else {
@@ -155,7 +207,10 @@ async fn release_all(
 }
 
 /// The one entry that a person means.
-async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
+///
+/// # Errors
+/// Where there is none, or several.
+pub async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
     let mut found = ledger.find(what).await?;
     match found.len() {
         0 => Err(Failure::new(
@@ -178,8 +233,11 @@ async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
     }
 }
 
-/// The delivery in doubt that a person means by `ENTRY/GROUP` or `ENTRY/GROUP/GENERATION`.
-async fn doubtful(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failure> {
+/// The delivery that a person means by `ENTRY/GROUP` or `ENTRY/GROUP/GENERATION`.
+///
+/// # Errors
+/// Where it names none, or several.
+pub async fn delivery_of(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failure> {
     let usage = || {
         Failure::new(
             exit::USAGE,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand, journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -55,6 +56,7 @@ refuse! {
     begin() -> ();
     feed(&str) -> (Option<FeedState>, Option<Duration>);
     admit(Intake) -> Admitted;
+    foresee(Intake) -> Foresight;
     due(&str) -> Waiting;
     due_one(DeliveryId) -> Waiting;
     claim(DeliveryId, Request) -> Claim;
@@ -65,6 +67,8 @@ refuse! {
     reopen(Replay, Who) -> Vec<ReplayStep>;
     release(Selection, Who) -> Vec<DeliveryView>;
     withdraw(Selection, String, Who) -> Vec<DeliveryView>;
+    checklist(Option<DeliveryId>, usize) -> hand::Checklist;
+    by_hand(DeliveryId, hand::Act, Who) -> hand::Moved;
     pause(Option<String>, String, Who) -> Vec<String>;
     resume(Option<String>, Who) -> Vec<String>;
     stop_all(String, Who) -> ();
@@ -72,6 +76,8 @@ refuse! {
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;
     waiting(usize) -> Vec<DeliveryView>;
+    owed(u64) -> Vec<DueWork>;
+    recent(usize) -> Vec<EntryView>;
     overview() -> Overview;
     verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;
     snapshot() -> PathBuf;

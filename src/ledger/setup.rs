@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::route::Rules;
 use crate::model::{Caps, WhenAbsent};
 
 /// The part of a config that the ledger enforces.
@@ -28,6 +29,8 @@ pub struct Policy {
     pub max_age: Duration,
     /// After so many unclean starts within ten minutes nothing is sent for a while; 0: that is off.
     pub crash_loop: u32,
+    /// How far apart the groups of one entry hear it.
+    pub stagger: Duration,
 }
 
 impl Default for Policy {
@@ -38,6 +41,7 @@ impl Default for Policy {
             share: 0.5,
             max_age: Duration::from_secs(7 * 86_400),
             crash_loop: 3,
+            stagger: Duration::ZERO,
         }
     }
 }
@@ -54,7 +58,7 @@ pub struct Lane {
 }
 
 /// One audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audience {
     /// The group's name.
     pub name: String,
@@ -64,4 +68,8 @@ pub struct Audience {
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.
     pub when_absent: WhenAbsent,
+    /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
+    pub by_hand: bool,
+    /// Which entries it hears, and when.
+    pub rules: Rules,
 }

@@ -128,6 +128,12 @@ pub struct DeliveryView {
     /// Whether the entry's settle window is still open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Whether a person posts it by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+    /// Until when its group is left in peace, where that is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<Time>,
 }
 
 impl DeliveryView {
@@ -142,6 +148,54 @@ impl DeliveryView {
             format!("{short}/{}", self.group)
         }
     }
+}
+
+/// What the next poll would do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Foresight {
+    /// Whether this is the first sight of the feed: all is remembered, nothing is sent.
+    pub baseline: bool,
+    /// Each entry of the document, oldest first; none where it is the same as last time.
+    pub entries: Vec<Foreseen>,
+    /// Entries that would have been seen a second time, and go out.
+    pub settled: u32,
+    /// Entries that have left the feed before they were sent, and would be withdrawn.
+    pub vanished: u32,
+    /// How long until the next entry wants its second look.
+    pub next_settle: Option<Duration>,
+}
+
+/// One entry as the next poll would take it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// What it would be.
+    pub seen: Seen,
+    /// Its id, where it would have one.
+    pub id: Option<EntryId>,
+    /// Its title.
+    pub title: String,
+    /// Its link.
+    pub link: Option<String>,
+    /// The aliases by which it is known, or would be remembered.
+    pub by: Vec<String>,
+    /// Its deliveries, as they would stand then.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// What an entry would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// It was never seen.
+    New,
+    /// It is known, and new in this feed.
+    Arrives,
+    /// It is known.
+    Known,
+    /// It repeats another of its document.
+    Repeat,
+    /// There is nothing to know it by.
+    Nameless,
 }
 
 /// How things stand.
@@ -173,6 +227,9 @@ pub struct Overview {
     pub oldest_held: Option<Time>,
     /// The oldest delivery in doubt, and since when.
     pub oldest_doubt: Option<Time>,
+    /// Since when the oldest delivery that is due waits for a person to post it by hand.
+    #[serde(default)]
+    pub oldest_by_hand: Option<Time>,
     /// When the longest awaited second look was wanted.
     pub oldest_settling: Option<Time>,
     /// Claims granted in all.
@@ -269,6 +326,8 @@ mod tests {
                 status,
                 since: at,
                 settling: false,
+                by_hand: false,
+                quiet_until: None,
             };
             let text = serde_json::to_string(&view).expect("written");
             let back: DeliveryView = serde_json::from_str(&text).expect(&text);

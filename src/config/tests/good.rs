@@ -156,7 +156,7 @@ fn the_sample_is_a_good_config() {
     assert_eq!(config.warnings, [""; 0]);
     let mut kinds: Vec<_> = config.integrations.iter().map(|i| i.platform.kind()).collect();
     kinds.dedup();
-    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook"]);
+    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook", "by-hand"]);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(told.contains(path.to_str().unwrap()) && told.contains("--config FILE"), "{told}");
     std::fs::write(&path, b"[[feed]]\nname = \"caf\xe9\"\n").unwrap();
     assert!(load(&path).contains("line 2 is not UTF-8"), "{}", load(&path));
-    std::fs::write(&path, " ".repeat(1024 * 1024 + 1)).unwrap();
-    assert!(load(&path).contains("larger than 1048576 bytes"), "{}", load(&path));
+    std::fs::write(&path, " ".repeat(8 * 1024 * 1024 + 1)).unwrap();
+    assert!(load(&path).contains("larger than 8388608 bytes"), "{}", load(&path));
     assert!(load(dir.path()).contains("failed to read the config"));
 }

@@ -7,11 +7,13 @@ use super::{Head, clean};
 use crate::model::{Entry, Time};
 
 /// The feed's head and its entries in document order.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), atom_syndication::Error> {
+///
+/// With each goes whether its id may stand for an address: in Atom every id does.
+pub(super) fn read(xml: &str) -> Result<(Head, Vec<(Entry, bool)>), atom_syndication::Error> {
     let feed = Feed::read_from(xml.as_bytes())?;
     let title = title(&feed.title);
     let head = Head { title: (!title.is_empty()).then_some(title), ..Head::default() };
-    Ok((head, feed.entries.iter().map(entry).collect()))
+    Ok((head, feed.entries.iter().map(|atom| (entry(atom), true)).collect()))
 }
 
 fn entry(atom: &atom_syndication::Entry) -> Entry {
@@ -29,7 +31,7 @@ fn entry(atom: &atom_syndication::Entry) -> Entry {
         guid: clean::guid(&atom.id),
         link: link(atom),
         title: if own.is_empty() {
-            let other = extras.text("dc", "title").or_else(|| extras.text("media", "title"));
+            let other = extras.text("dc", "title").or_else(|| extras.media_title());
             clean::title_of_html(other.unwrap_or_default())
         } else {
             own

@@ -42,6 +42,8 @@ pub(super) struct Capture<'a> {
     kind: Kind,
     permalink: bool,
     href: Option<String>,
+    /// What an Atom link without `href`, whose address is its text, is to its entry.
+    rel: Option<String>,
     text: String,
     inner: Vec<&'a str>,
     overflow: usize,
@@ -65,6 +67,7 @@ impl<'a> Capture<'a> {
             kind,
             permalink: !permalink.eq_ignore_ascii_case("false"),
             href: href.map(clean::attribute),
+            rel: None,
             text: String::new(),
             inner: Vec::new(),
             overflow: 0,
@@ -72,8 +75,24 @@ impl<'a> Capture<'a> {
         }
     }
 
+    /// An Atom link whose address is its text.
+    pub(super) fn link(tag: &Tag<'a>) -> Self {
+        let rel = tag.attribute("rel").map_or_else(|| "alternate".to_owned(), clean::attribute);
+        Self { rel: Some(rel), ..Self::new("link", How::Link, tag) }
+    }
+
+    /// Whether it links to the entry's own page.
+    pub(super) fn is_alternate(&self) -> bool {
+        self.rel.as_deref().is_none_or(|rel| rel.trim() == "alternate")
+    }
+
     /// Whether a field of that meaning, written as `raw`, ends this one, which nobody closed.
     pub(super) fn ends_before(&self, name: &str, raw: &str) -> bool {
+        // Somebody else's title and link.
+        let theirs = |name: &&str| ["image", "source"].contains(&local(name));
+        if self.inner.iter().any(theirs) {
+            return false;
+        }
         match self.how {
             // Long texts hold HTML, which has a `title`, a `link` and a `source` of its own.
             How::Long | How::AtomLong => {
@@ -220,6 +239,14 @@ impl<'a> Capture<'a> {
     /// Writes the field with that value.
     pub(super) fn write(&self, value: &str, out: &mut String) {
         let name = self.name;
+        if let Some(rel) = &self.rel {
+            out.push_str("<link rel=\"");
+            escape_into(rel, out);
+            out.push_str("\" href=\"");
+            escape_into(value, out);
+            out.push_str("\"/>");
+            return;
+        }
         let html = matches!(self.kind, Kind::Html | Kind::Xhtml | Kind::Base64 { html: true });
         let attribute = match self.how {
             How::AtomShort | How::AtomLong if html => " type=\"html\"",

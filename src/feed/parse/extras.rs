@@ -60,6 +60,13 @@ impl<'a, E: Extension> Extras<'a, E> {
         self.text(prefix, name).and_then(date)
     }
 
+    /// A title that stands beside the item's media, or in the first of them.
+    pub(super) fn media_title(&self) -> Option<&'a str> {
+        let inside = self.all("media", "content").flat_map(|media| media.children().get("title"));
+        let inside = inside.flatten().filter_map(Extension::value).find(|value| !value.is_empty());
+        self.text("media", "title").or(inside)
+    }
+
     /// Pictures and films, with what they show.
     pub(super) fn media(&self, enclosures: &mut Vec<Enclosure>) {
         for media in self.all("media", "content") {

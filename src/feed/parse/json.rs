@@ -13,7 +13,7 @@ use super::loose::{List, Loose, Members, Object, Person};
 use super::order::MAX_ITEMS;
 use super::problems::Problems;
 
-use super::{Head, capture, clean, dates};
+use super::{Head, Origin, Placed, capture, clean, dates};
 use crate::model::{Entry, Time};
 
 /// Why it is no JSON Feed.
@@ -30,7 +30,7 @@ pub(super) fn read(
     text: &str,
     base: Option<&Url>,
     problems: &mut Problems,
-) -> Result<(Head, Vec<Entry>, bool), NoJsonFeed> {
+) -> Result<(Head, Placed, bool), NoJsonFeed> {
     let mut feed = Feed::default();
     let mut json = serde_json::Deserializer::from_str(text);
     let end = json.deserialize_any(Fill(&mut feed));
@@ -57,7 +57,12 @@ pub(super) fn read(
     let mut entries = Vec::new();
     for (number, item) in feed.items.newest(problems) {
         match item.0 {
-            Some(item) => entries.push(item.entry(base)),
+            Some(item) => {
+                let link = item.link_as_written();
+                let entry = item.entry(base);
+                let link = link.or_else(|| entry.link.clone());
+                entries.push((entry, Origin { item: number, link }));
+            }
             None => problems.add(Some(number), "it is no object"),
         }
     }
@@ -140,6 +145,11 @@ impl Members for Item {
 }
 
 impl Item {
+    fn link_as_written(&self) -> Option<String> {
+        let links = [&self.url, &self.external_url].map(|link| link.text().trim());
+        links.into_iter().find(|link| !link.is_empty()).map(str::to_owned)
+    }
+
     fn entry(self, base: Option<&Url>) -> Entry {
         let date = |text: &Loose| dates::parse(text.text()).map(Time::from_timestamp);
         let link = |text: &Loose| clean::link(text.text(), base);

@@ -73,6 +73,21 @@ impl Format {
     }
 }
 
+/// Where an entry comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Which item of the document it is, counted from 1.
+    pub item: usize,
+    /// Its link as the feed has it, whether or not that is one for people: completed by an
+    /// `xml:base` of the document and by nothing else. Where the feed gives none, an id that may
+    /// be an address stands in, as in other readers: an RSS guid that is not said to be no
+    /// permalink, an Atom id.
+    pub link: Option<String>,
+}
+
+/// Entries with where they come from.
+type Placed = Vec<(Entry, Origin)>;
+
 /// A feed's document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -90,6 +105,8 @@ pub struct Document {
     /// all of them where one has no date, keep the order of the document, which is turned around
     /// unless its dates show that it runs from old to new: feeds put the newest first.
     pub entries: Vec<Entry>,
+    /// Where each of the entries comes from, in their order.
+    pub origins: Vec<Origin>,
     /// What was repaired or skipped.
     pub problems: Vec<Problem>,
     /// Whether the document is whole. If not, its validators must not be kept, since the rest of
@@ -170,12 +187,14 @@ pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
     };
     let language = head.language;
     let entries = order::settle(entries, language.as_deref(), &mut problems);
+    let (entries, origins) = entries.into_iter().unzip();
     Ok(Document {
         format,
         encoding: decoded.encoding,
         title: head.title,
         language,
         entries,
+        origins,
         problems: problems.into_list(),
         complete,
         facts: head.facts,
@@ -186,7 +205,7 @@ fn read_xml(
     text: &str,
     hints: &Hints<'_>,
     problems: &mut Problems,
-) -> Result<(Format, Head, Vec<Entry>, bool), NotAFeed> {
+) -> Result<(Format, Head, Placed, bool), NotAFeed> {
     let repaired =
         repair::repair(text, hints.base_url, problems).map_err(|none| match none.found {
             _ if none.html || mentions_html(hints) => {
@@ -210,7 +229,23 @@ fn read_xml(
     let declared = repaired.language.as_deref().and_then(extras::language);
     head.language = head.language.or(declared);
     head.facts = repaired.facts;
-    Ok((format, head, entries, repaired.complete))
+    let mut written = repaired.written.into_iter();
+    let entries = (repaired.first..).zip(entries).map(|(item, (entry, by_id))| {
+        let link = as_written(&entry, &written.next().unwrap_or_default(), by_id);
+        (entry, Origin { item, link })
+    });
+    Ok((format, head, entries.collect(), repaired.complete))
+}
+
+/// An entry's link as the feed has it; `by_id` says whether its id may stand in.
+fn as_written(entry: &Entry, written: &repair::Written, by_id: bool) -> Option<String> {
+    let id = entry.guid.as_ref().filter(|_| by_id);
+    let Some(link) = &entry.link else {
+        return written.first().map(|(_, raw)| raw).or(id).cloned();
+    };
+    let raw = written.iter().find(|(became, _)| became.as_ref() == Some(link));
+    let same = |id: &&String| clean::link(id, None).as_ref() == Some(link);
+    Some(raw.map(|(_, raw)| raw).or_else(|| id.filter(same)).unwrap_or(link).clone())
 }
 
 fn mentions_html(hints: &Hints<'_>) -> bool {

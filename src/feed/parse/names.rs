@@ -220,9 +220,11 @@ pub(super) fn meaning(family: Family, place: Place, space: Space, name: &str) ->
         (_, true) if matches!((family, local), (Family::Rss, "item") | (Family::Atom, "entry")) => {
             Meaning::Item
         }
+        // Generators mix the two up.
+        (Place::Head, true) if matches!(local, "item" | "entry") => Meaning::Item,
         (Place::Head, true) => head(family, local),
         (Place::Item, true) => match family {
-            Family::Rss => rss_item(local),
+            Family::Rss => rss_item(space, local),
             Family::Atom => atom_entry(local),
         },
         (Place::Head, false) => match (space, local) {
@@ -265,7 +267,7 @@ fn head(family: Family, local: &str) -> Meaning {
     }
 }
 
-fn rss_item(local: &str) -> Meaning {
+fn rss_item(space: Space, local: &str) -> Meaning {
     let (name, how) = match local {
         "title" => ("title", How::Short),
         "link" => ("link", How::Link),
@@ -275,6 +277,14 @@ fn rss_item(local: &str) -> Meaning {
         "author" => ("author", How::Author),
         "category" => ("category", How::Plain),
         "enclosure" => ("enclosure", How::Attributes(&["url", "type", "length"])),
+        // A picture in the media namespace, which is its default here.
+        "content" if space == Space::Media => return extension(Family::Rss, space, local),
+        // Names of Atom without its namespace.
+        "id" => ("atom:id", How::Guid),
+        "published" | "issued" => ("dcterms:created", How::Date),
+        "updated" | "modified" => ("dcterms:modified", How::Date),
+        "summary" | "abstract" => ("dc:description", How::Long),
+        "content" | "body" | "fullitem" => ("content:encoded", How::Long),
         _ => return Meaning::Unknown,
     };
     Meaning::Field(name, how)
@@ -292,6 +302,10 @@ fn atom_entry(local: &str) -> Meaning {
         "created" => ("dcterms:created", How::Date),
         "author" => ("author", How::Person),
         "category" => ("category", CATEGORY),
+        // Names of RSS.
+        "guid" => ("id", How::Guid),
+        "pubdate" => ("published", How::Date),
+        "description" => ("summary", How::AtomLong),
         _ => return Meaning::Unknown,
     };
     Meaning::Field(name, how)
@@ -300,6 +314,7 @@ fn atom_entry(local: &str) -> Meaning {
 fn media(space: Space, local: &str) -> Meaning {
     match (space, local) {
         (Space::Media, "description") => Meaning::Field("media:description", How::Plain),
+        (Space::Media, "title") => Meaning::Field("media:title", How::Plain),
         _ => Meaning::Unknown,
     }
 }

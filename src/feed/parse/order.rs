@@ -5,42 +5,45 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::problems::Problems;
+use super::{Origin, Placed};
 use crate::model::{Entry, Time};
 
 /// More items than this are not taken; the newest are.
 pub(super) const MAX_ITEMS: usize = 2_000;
 
 /// Settles the entries of a document, given in its own order.
-pub(super) fn settle(
-    entries: Vec<Entry>,
-    language: Option<&str>,
-    problems: &mut Problems,
-) -> Vec<Entry> {
+pub(super) fn settle(entries: Placed, language: Option<&str>, problems: &mut Problems) -> Placed {
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(entries.len());
-    for (at, mut entry) in entries.into_iter().enumerate() {
+    for (mut entry, origin) in entries {
         // Without id and link the text is all that tells two entries apart.
         let text = (entry.guid.is_none() && entry.link.is_none())
             .then(|| (entry.summary.clone(), entry.content.clone()));
         let key =
             (entry.guid.clone(), entry.link.clone(), entry.title.clone(), entry.published, text);
-        if !seen.insert(key) {
-            problems.add(Some(at + 1), "it repeats another item and is left out");
+        if !seen.insert(key) && !is_nameless(&entry) {
+            problems.add(Some(origin.item), "it repeats another item and is left out");
             continue;
         }
         if entry.language.is_none() {
             entry.language = language.map(str::to_owned);
         }
-        kept.push(entry);
+        kept.push((entry, origin));
     }
     if !runs_forward(&kept) {
         kept.reverse();
     }
-    if kept.iter().all(|entry| date(entry).is_some()) {
+    if kept.iter().all(|(entry, _)| date(entry).is_some()) {
         // Stable: entries of one moment keep the order they have by now.
-        kept.sort_by_key(date);
+        kept.sort_by_key(|(entry, _)| date(entry));
     }
     kept
+}
+
+/// Whether nothing tells an entry from any other; whoever looks for news passes over it.
+fn is_nameless(entry: &Entry) -> bool {
+    let texts = [&entry.title, &entry.summary, &entry.content];
+    entry.guid.is_none() && entry.link.is_none() && texts.iter().all(|text| text.is_empty())
 }
 
 fn date(entry: &Entry) -> Option<Time> {
@@ -48,32 +51,26 @@ fn date(entry: &Entry) -> Option<Time> {
 }
 
 /// Whether the dates that there are never fall and rise at least once.
-fn runs_forward(entries: &[Entry]) -> bool {
-    let dates: Vec<_> = entries.iter().filter_map(date).collect();
+fn runs_forward(entries: &[(Entry, Origin)]) -> bool {
+    let dates: Vec<_> = entries.iter().filter_map(|(entry, _)| date(entry)).collect();
     dates.is_sorted() && dates.first() < dates.last()
 }
 
-/// The stretch of a document that its newest items take up: all of it, but in a feed without end.
+/// Which items of a document are its newest: all of them, but in a feed without end.
 pub(super) fn newest(
-    ranges: &[(Range<usize>, Option<Time>)],
+    items: &[(Range<usize>, Option<Time>)],
     problems: &mut Problems,
 ) -> Range<usize> {
-    let (Some((first, first_date)), Some((last, last_date))) = (ranges.first(), ranges.last())
-    else {
-        return 0..0;
-    };
-    let total = ranges.len();
+    let total = items.len();
     if total <= MAX_ITEMS {
-        return first.start..last.end;
+        return 0..total;
     }
     problems
         .add(None, format!("the feed has {total} items; only the newest {MAX_ITEMS} are taken"));
     // Without dates the newest stand first, as they do in most feeds.
-    match (first_date, last_date) {
-        (Some(oldest), Some(newest)) if oldest < newest => {
-            ranges[total - MAX_ITEMS].0.start..last.end
-        }
-        _ => first.start..ranges[MAX_ITEMS - 1].0.end,
+    match (items[0].1, items[total - 1].1) {
+        (Some(oldest), Some(newest)) if oldest < newest => total - MAX_ITEMS..total,
+        _ => 0..MAX_ITEMS,
     }
 }
 
@@ -82,13 +79,12 @@ mod tests {
     use super::*;
 
     fn settled(entries: &[(&str, Option<u64>)]) -> String {
-        let entries = entries.iter().map(|(guid, ms)| Entry {
-            guid: Some((*guid).to_owned()),
-            published: ms.map(Time::from_millis),
-            ..Entry::default()
+        let entries = entries.iter().map(|(guid, ms)| {
+            let (guid, published) = (Some((*guid).to_owned()), ms.map(Time::from_millis));
+            (Entry { guid, published, ..Entry::default() }, Origin::default())
         });
         let settled = settle(entries.collect(), None, &mut Problems::default());
-        settled.into_iter().filter_map(|entry| entry.guid).collect()
+        settled.into_iter().filter_map(|(entry, _)| entry.guid).collect()
     }
 
     #[test]

@@ -37,7 +37,14 @@ pub(super) struct Repaired {
     /// Whether the document is all there.
     pub(super) complete: bool,
     pub(super) facts: Facts,
+    /// For each item, its links that are written otherwise than they were.
+    pub(super) written: Vec<Written>,
+    /// The number of the first item that is kept, from 1.
+    pub(super) first: usize,
 }
+
+/// Links of one item: what became of each, if anything, and how it was written.
+pub(super) type Written = Vec<(Option<String>, String)>;
 
 /// Repairs a document.
 pub(super) fn repair(
@@ -57,6 +64,7 @@ pub(super) fn repair(
         head: String::new(),
         items: String::with_capacity(text.len()),
         ranges: Vec::new(),
+        written: Vec::new(),
         item: None,
         seen: 0,
         language: None,
@@ -98,11 +106,17 @@ pub(super) fn repair(
     Ok(repair.finish(root, atom03, complete))
 }
 
+fn is_alternate(tag: &Tag<'_>) -> bool {
+    tag.attribute("rel").is_none_or(|rel| rel.trim().eq_ignore_ascii_case("alternate"))
+}
+
 struct Open<'a> {
     name: &'a str,
     place: Place,
     spaces_mark: usize,
     base: Option<Rc<Url>>,
+    /// Whether the document itself names that base.
+    says_base: bool,
     /// What is written when it closes.
     close: Option<&'static str>,
     item: bool,
@@ -117,6 +131,7 @@ struct Item {
     has_title: bool,
     language: Option<String>,
     date: Option<Time>,
+    written: Written,
 }
 
 struct Repair<'a, 'p> {
@@ -130,6 +145,7 @@ struct Repair<'a, 'p> {
     head: String,
     items: String,
     ranges: Vec<(Range<usize>, Option<Time>)>,
+    written: Vec<Written>,
     item: Option<Item>,
     /// Items begun.
     seen: usize,
@@ -148,6 +164,21 @@ impl<'a> Repair<'a, '_> {
         self.stack.last().and_then(|open| open.base.clone()).or_else(|| self.base.clone())
     }
 
+    fn says_base(&self) -> bool {
+        self.stack.last().is_some_and(|open| open.says_base)
+    }
+
+    /// Remembers how a link of the item was written, where that is not what became of it.
+    fn note_link(&mut self, raw: &str, link: Option<&str>) {
+        let says_base = self.says_base();
+        let Some(item) = &mut self.item else { return };
+        let raw = raw.trim();
+        // An address that the document's own base completes is the one that the feed has.
+        if !raw.is_empty() && link != Some(raw) && (link.is_none() || !says_base) {
+            item.written.push((link.map(str::to_owned), raw.to_owned()));
+        }
+    }
+
     fn out(&mut self) -> &mut String {
         if self.item.is_some() { &mut self.items } else { &mut self.head }
     }
@@ -158,8 +189,10 @@ impl<'a> Repair<'a, '_> {
             Some(own) => clean::join(&clean::attribute(own), outer.as_deref()).map(Rc::new),
             None => None,
         };
+        let says_base = base.is_some() || self.says_base();
         let base = base.or(outer);
-        let open = Open { name: tag.name, place, spaces_mark, base, close: None, item: false };
+        let (name, close) = (tag.name, None);
+        let open = Open { name, place, spaces_mark, base, says_base, close, item: false };
         self.stack.push(open);
         let top = self.stack.len() - 1;
         &mut self.stack[top]
@@ -248,8 +281,10 @@ impl<'a> Repair<'a, '_> {
 
     fn field(&mut self, name: &'static str, how: How, tag: Tag<'a>) {
         let mark = self.spaces.declare(&tag.attributes);
+        let texted = name == "link" && !tag.empty && tag.attribute("href").is_none();
+        let capture = (texted && how != How::Link).then(|| Capture::link(&tag));
         match how {
-            How::Attributes(kept) | How::Open(kept) => {
+            How::Attributes(kept) | How::Open(kept) if capture.is_none() => {
                 let open = matches!(how, How::Open(_));
                 self.push(&tag, if open { Place::Media } else { Place::Unknown }, mark);
                 self.write_attributes(name, kept, &tag, open);
@@ -264,7 +299,7 @@ impl<'a> Repair<'a, '_> {
                 if how == How::Link && self.item.is_none() {
                     self.head_link(&tag, self.base().as_deref());
                 }
-                self.capture = Some(Capture::new(name, how, &tag));
+                self.capture = Some(capture.unwrap_or_else(|| Capture::new(name, how, &tag)));
                 if tag.empty {
                     self.close_field();
                 }
@@ -281,10 +316,14 @@ impl<'a> Repair<'a, '_> {
         for key in kept {
             let Some(value) = tag.attribute(key).map(clean::attribute) else { continue };
             let value = match *key {
-                "href" | "url" => match clean::link(&value, base.as_deref()) {
-                    Some(link) => link,
-                    None => continue,
-                },
+                "href" | "url" => {
+                    let link = clean::link(&value, base.as_deref());
+                    if name.ends_with("link") && is_alternate(tag) {
+                        self.note_link(&value, link.as_deref());
+                    }
+                    let Some(link) = link else { continue };
+                    link
+                }
                 _ => value,
             };
             element.push_str(&format!(" {key}=\""));
@@ -316,6 +355,10 @@ impl<'a> Repair<'a, '_> {
             self.problems.add(self.at(), format!("{} is too long and was cut", capture.name));
         }
         let mut value = capture.value();
+        if capture.name == "link" && capture.is_alternate() {
+            let link = clean::link(&value, base.as_deref());
+            self.note_link(&value, link.as_deref());
+        }
         match capture.how {
             How::Date => {
                 let date = dates::parse(&value);
@@ -429,21 +472,28 @@ impl<'a> Repair<'a, '_> {
         }
         self.items.push_str(if self.family == Family::Rss { "</item>" } else { "</entry>" });
         self.ranges.push((item.start..self.items.len(), item.date));
+        self.written.push(item.written);
     }
 
-    fn finish(self, root: String, atom03: bool, complete: bool) -> Repaired {
+    fn finish(mut self, root: String, atom03: bool, complete: bool) -> Repaired {
         if self.item.is_some() {
             self.problems.add(None, "the feed ends inside its last item, which is left out");
         } else if !complete {
             self.problems.add(None, "the feed ends before its end tag");
         }
         let kept = order::newest(&self.ranges, self.problems);
-        let items = &self.items[kept];
+        let items = match self.ranges.get(kept.clone()) {
+            Some([(first, _), .., (last, _)]) => &self.items[first.start..last.end],
+            Some([(only, _)]) => &self.items[only.clone()],
+            _ => "",
+        };
+        let written = self.written.drain(kept.clone()).collect();
         let xml = match self.family {
             Family::Rss => format!("<rss><channel>{}{items}</channel></rss>", self.head),
             Family::Atom => format!("<feed>{}{items}</feed>", self.head),
         };
         let (family, language, facts) = (self.family, self.language, self.facts.finish());
-        Repaired { family, root, atom03, xml, language, complete, facts }
+        let first = kept.start + 1;
+        Repaired { family, root, atom03, xml, language, complete, facts, written, first }
     }
 }

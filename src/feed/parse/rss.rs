@@ -9,7 +9,9 @@ use crate::model::Entry;
 const CLICK_COUNTERS: [&str; 2] = ["feedproxy.google.com", "feeds.feedburner.com"];
 
 /// The feed's head and its items in document order.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), rss::Error> {
+///
+/// With each goes whether its guid says that it is the address too.
+pub(super) fn read(xml: &str) -> Result<(Head, Vec<(Entry, bool)>), rss::Error> {
     let channel = rss::Channel::read_from(xml.as_bytes())?;
     let title = clean::title_of_html(channel.title());
     let language =
@@ -19,7 +21,8 @@ pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), rss::Error> {
         language: language.and_then(extras::language),
         ..Head::default()
     };
-    Ok((head, channel.items().iter().map(entry).collect()))
+    let permalink = |item: &rss::Item| item.guid().is_some_and(rss::Guid::is_permalink);
+    Ok((head, channel.items().iter().map(|item| (entry(item), permalink(item))).collect()))
 }
 
 fn entry(item: &rss::Item) -> Entry {
@@ -28,7 +31,7 @@ fn entry(item: &rss::Item) -> Entry {
     let title = item
         .title()
         .or_else(|| extras.text("dc", "title"))
-        .or_else(|| extras.text("media", "title"))
+        .or_else(|| extras.media_title())
         .unwrap_or_default();
     let summary = item
         .description()

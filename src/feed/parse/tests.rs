@@ -191,6 +191,69 @@ fn what_a_feed_says_of_itself_is_read_in_every_format() {
     }
 }
 
+/// A person who looks up a post by the link in the feed must find it as it is written there.
+#[test]
+fn a_link_is_kept_as_the_feed_has_it_beside_the_one_for_readers() {
+    let feed = |inside: &str| format!("<feed xmlns='http://www.w3.org/2005/Atom'>{inside}</feed>");
+    let base = Url::parse("https://example.org/feed/").unwrap();
+    let with_base = "<entry xml:base='https://other.example/'><id>1</id><link href='a'/></entry>";
+    let (x, none) = (Some("https://example.org/x"), None);
+    for (text, written, used) in [
+        (rss_with("<link>/x</link>"), Some("/x"), x),
+        (
+            rss_with("<link>https://bob:pw@example.org/x</link>"),
+            Some("https://bob:pw@example.org/x"),
+            x,
+        ),
+        (rss_with("<link>javascript:x</link>"), Some("javascript:x"), none),
+        (rss_with(""), Some("2"), none),
+        (rss_with("").replace("<guid>", "<guid isPermaLink='false'>"), none, none),
+        (feed("<entry><id>tag:1</id></entry>"), Some("tag:1"), none),
+        (feed("<entry><id>1</id><link href='/x'/></entry>"), Some("/x"), x),
+        (
+            feed("<entry><id>1</id><link rel='self' href='/y'/><link>/x</link></entry>"),
+            Some("/x"),
+            x,
+        ),
+        (feed(with_base), Some("https://other.example/a"), Some("https://other.example/a")),
+        (r#"{"version":"jsonfeed","items":[{"id":1,"url":"/x"}]}"#.to_owned(), Some("/x"), x),
+    ] {
+        let hints = Hints { base_url: Some(&base), ..Hints::default() };
+        let document = parse(text.as_bytes(), &hints).unwrap();
+        let (entry, origin) = (document.entries.last().unwrap(), document.origins.last().unwrap());
+        assert_eq!((origin.link.as_deref(), entry.link.as_deref()), (written, used), "{text}");
+    }
+    let document = read(RSS);
+    let items: Vec<usize> = document.origins.iter().map(|origin| origin.item).collect();
+    assert_eq!(items, [3, 2, 1]);
+}
+
+#[test]
+fn names_of_one_format_are_understood_in_the_other() {
+    let rss = read(
+        "<rss><channel><entry><id>1</id><title>One</title><summary>s</summary>\
+         <updated>2026-01-07T10:00:00Z</updated></entry></channel></rss>",
+    );
+    let atom = read(
+        "<feed><item><guid>1</guid><title>One</title><description>s</description>\
+         <pubDate>Wed, 07 Jan 2026 10:00:00 GMT</pubDate></item></feed>",
+    );
+    for feed in [rss, atom] {
+        let entry = &feed.entries[0];
+        assert_eq!((entry.guid.as_deref(), entry.summary.as_str()), (Some("1"), "s"));
+        assert_eq!(entry.published.or(entry.updated), Some(Time::from_millis(1_767_780_000_000)));
+    }
+}
+
+#[test]
+fn items_that_nothing_tells_apart_are_one_but_empty_ones_are_counted() {
+    let twice = "<item><title>One</title><link>https://example.org/1</link></item>".repeat(2);
+    let feed = read(&format!("<rss><channel>{twice}<item/><item/></channel></rss>"));
+    assert_eq!(titles(&feed).iter().filter(|title| **title == "One").count(), 1);
+    assert_eq!(feed.entries.len(), 3);
+    assert_eq!(feed.problems[0].to_string(), "item 2: it repeats another item and is left out");
+}
+
 #[test]
 fn damage_of_one_item_costs_the_readers_no_other_post() {
     for (name, inside) in [

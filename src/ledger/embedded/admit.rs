@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 use super::batch::Batch;
-use super::records::{DeliveryRow, EntryRow};
+use super::records::{DeliveryRow, EntryRow, Routing};
 
 /// A feed that gives an item a new guid at every poll teaches nothing after this many.
 const LEARNT_MAX: u32 = 64;
@@ -261,6 +261,7 @@ impl Batch<'_, '_> {
                 key: IdempotencyKey::of(&entry.id, name, 1),
                 first_sent: None,
                 haunted: false,
+                routing: Routing::Open,
                 absent: Vec::new(),
                 request: None,
                 lines: vec![line],
@@ -351,7 +352,7 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    fn next_settle(
+    pub(super) fn next_settle(
         &self,
         row: &FeedRow,
         counts: impl Fn(Time) -> bool,
@@ -366,7 +367,7 @@ impl Batch<'_, '_> {
     }
 }
 
-fn shortened(mut entry: Entry) -> Entry {
+pub(super) fn shortened(mut entry: Entry) -> Entry {
     for html in [&mut entry.summary, &mut entry.content] {
         if html.len() > HTML_KEPT {
             let mut end = HTML_KEPT;

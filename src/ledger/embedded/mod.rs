@@ -20,7 +20,9 @@ mod clock_set;
 mod compact;
 mod copy;
 pub mod disk;
+mod foresee;
 mod frozen;
+mod hand;
 mod import;
 mod lock;
 mod open;
@@ -29,6 +31,7 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod route;
 mod settle;
 mod starts;
 mod tables;
@@ -49,8 +52,9 @@ use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand as by_hand, journal,
 };
 use batch::Batch;
 use disk::Disk;
@@ -127,6 +131,14 @@ impl Embedded {
         &self,
         verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
     ) -> Reply<T> {
+        self.hand(Message::Job, verb)
+    }
+
+    fn hand<T: Send + 'static>(
+        &self,
+        kind: fn(Job) -> Message,
+        verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Reply<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |batch| {
             let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(verb));
@@ -140,7 +152,7 @@ impl Embedded {
                 drop(answer.send(told));
             })
         });
-        let sent = self.jobs.try_send(Message::Job(job)).map_err(|_| {
+        let sent = self.jobs.try_send(kind(job)).map_err(|_| {
             LedgerError::Unusable("its writer has ended or does not keep up".to_owned())
         });
         Box::pin(async move {
@@ -168,6 +180,10 @@ impl Ledger for Embedded {
 
     fn admit(&self, intake: Intake) -> Reply<Admitted> {
         self.call(move |batch| batch.admit(intake))
+    }
+
+    fn foresee(&self, intake: Intake) -> Reply<Foresight> {
+        self.hand(Message::Rehearse, move |batch| batch.foresee(intake))
     }
 
     fn due(&self, lane: &str) -> Reply<Waiting> {
@@ -213,6 +229,14 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
     }
 
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {
+        self.call(move |batch| batch.checklist(only, limit))
+    }
+
+    fn by_hand(&self, delivery: DeliveryId, act: by_hand::Act, who: Who) -> Reply<by_hand::Moved> {
+        self.call(move |batch| batch.by_hand(delivery, act, &who))
+    }
+
     fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>> {
         self.call(move |batch| batch.pause(lane.as_deref(), &why, &who))
     }
@@ -247,6 +271,14 @@ impl Ledger for Embedded {
 
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
         self.call(move |batch| batch.waiting(limit))
+    }
+
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.call(move |batch| batch.owed(entry))
+    }
+
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.call(move |batch| batch.recent(limit))
     }
 
     fn overview(&self) -> Reply<Overview> {

@@ -16,6 +16,7 @@ use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
 use super::copy::{self, Copying};
+use super::foresee;
 use super::open::{self, Mend, Opened, Place};
 use super::tables::broken;
 use super::verify;
@@ -30,6 +31,7 @@ pub(super) type Job = Box<dyn FnOnce(Result<&mut Batch<'_, '_>, &LedgerError>) -
 
 pub(super) enum Message {
     Job(Job),
+    Rehearse(Job),
     Verify(Box<dyn Fn(u64, u64) + Send>, oneshot::Sender<Result<journal::Proof, LedgerError>>),
     Snapshot(oneshot::Sender<Result<PathBuf, LedgerError>>),
     Close(oneshot::Sender<()>),
@@ -76,6 +78,7 @@ pub(super) fn run(
             copying.give_up();
         }
         match after {
+            Some(Message::Rehearse(job)) => foresee::rehearse(&mut open, job),
             Some(Message::Verify(progress, answer)) => {
                 let proof = match &open.database {
                     Some(database) => catch_unwind(AssertUnwindSafe(|| {
@@ -182,7 +185,7 @@ fn commit(
     Ok(())
 }
 
-fn refuse(jobs: Vec<Job>, error: &LedgerError) {
+pub(super) fn refuse(jobs: Vec<Job>, error: &LedgerError) {
     tracing::error!(%error, "the ledger cannot be opened; nothing is sent");
     for job in jobs {
         job(Err(error))(&Err(error.clone()));

@@ -48,7 +48,7 @@ impl Transport for Line {
 
 /// Reads answers by the house's default table; nothing else is asked of it.
 #[derive(Debug)]
-struct Reader;
+pub(crate) struct Reader;
 
 impl Adapter for Reader {
     fn guarantee(&self, _: &Known) -> Guarantee {
@@ -115,6 +115,7 @@ fn config(class: Class) -> Config {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent,
+            ..Audience::default()
         }],
     }
 }
