@@ -262,7 +262,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let groups = std::mem::replace(&mut self.core.groups, groups);
         let names = std::mem::replace(&mut self.core.names, names);
         self.core.replaced.get_or_insert((setup, groups, names));
-        Ok(())
+        self.end_unheard()
     }
 
     /// Moves a delivery: status, agenda, counts and journal in one.

@@ -28,7 +28,9 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod revise;
 mod settle;
+mod settling;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -190,7 +190,9 @@ impl Batch<'_, '_> {
     }
 
     pub(super) fn history(&mut self, number: u64) -> Result<Vec<journal::Line>, LedgerError> {
-        let mut lines = vec![self.tables.entry(number)?.line];
+        let entry = self.tables.entry(number)?;
+        let mut lines = vec![entry.line];
+        lines.extend(entry.edits);
         for (_, row) in self.tables.deliveries(number)? {
             lines.extend(row.lines);
         }
