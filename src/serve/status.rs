@@ -62,6 +62,7 @@ pub(super) fn value(
                 "failures": state.failures,
                 "failing_since": time(state.failing_since),
                 "last_error": state.last_error,
+                "notes": notes_of(overview, &feed.name),
             })
         })
         .collect();
@@ -101,6 +102,11 @@ pub(super) fn value(
         .collect();
     status["waiting"] = json!(waiting);
     status
+}
+
+/// What a feed has taught about itself.
+fn notes_of<'a>(overview: &'a Overview, feed: &str) -> &'a [String] {
+    overview.notes.iter().find(|(name, _)| name == feed).map_or(&[], |(_, notes)| notes)
 }
 
 pub(super) fn text(
@@ -160,6 +166,9 @@ pub(super) fn text(
         let error = state.last_error.as_deref().map(|e| format!("  {e}")).unwrap_or_default();
         let (name, n) = (&feed.name, state.entries);
         line(format!("  {name}  {n} entries, {read}, next in {next} s{error}"));
+        for note in notes_of(overview, name) {
+            line(format!("    {note}"));
+        }
     }
     line("\ngroups".to_owned());
     for group in &overview.groups {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::admission::{self, Decision, Memory, Today};
+use crate::ledger::admission::{self, Decision, Habits, Memory, Today};
 use crate::ledger::journal::Line;
 use crate::ledger::{Admitted, Intake, LedgerError, Sight, Trust};
+use crate::model::identity::Sketch;
 use crate::model::{
     Alias, AliasKind, DeliveryId, Entry, EntryId, FeedState, Fingerprint, HoldReason,
     IdempotencyKey, Status, Time,
@@ -35,6 +36,9 @@ pub(super) struct FeedRow {
     /// Set when a copy is taken up, until a whole document has been seen since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) restored: bool,
+    /// What the feed has taught about itself.
+    #[serde(default)]
+    pub(super) habits: Habits,
     pub(super) state: FeedState,
 }
 
@@ -55,6 +59,18 @@ impl Memory for Batch<'_, '_> {
 
     fn seen_in_feed(&self, number: u64) -> Result<bool, LedgerError> {
         self.tables.has_seen(self.feed_number, number)
+    }
+
+    fn habits(&self) -> Habits {
+        self.habits.clone()
+    }
+
+    fn sketches(&self) -> Result<Vec<Sketch>, LedgerError> {
+        self.sketches_of(self.feed_number)
+    }
+
+    fn is_unsent(&self, number: u64) -> Result<bool, LedgerError> {
+        self.has_no_reader(number)
     }
 }
 
@@ -106,6 +122,8 @@ impl Batch<'_, '_> {
         let entries: Vec<Entry> = entries.into_iter().map(shortened).collect();
         let today = Today { clock: self.core.clock.now(), counted: self.now };
         let first_sight = !row.known;
+        self.habits = std::mem::take(&mut row.habits);
+        self.remember_looks(row)?;
         let plan = admission::plan(feed, &entries, self, &policy, first_sight, today)?;
         let audiences: Vec<(String, u32)> = self
             .core
@@ -120,6 +138,7 @@ impl Batch<'_, '_> {
         let unsure = !plan.baseline && (row.restored || !trusted);
         let mut admitted = Admitted { baseline: plan.baseline, ..Admitted::default() };
         let mut present = Vec::with_capacity(entries.len());
+        let mut greeted = Vec::new();
         for (entry, decision) in entries.into_iter().zip(plan.decisions) {
             match decision {
                 Decision::Nameless => admitted.nameless += 1,
@@ -143,6 +162,7 @@ impl Batch<'_, '_> {
                     admitted.held += u32::from(hold.is_some());
                     let settles = (!plan.baseline && hold.is_none() && !policy.settle.is_zero())
                         .then(|| self.now.plus(policy.settle));
+                    greeted.push(Sketch::of(self.numbers.entry + 1, &entry));
                     let number = self.greet(feed, row.number, entry, &aliases, settles)?;
                     present.push(number);
                     if settles.is_some() {
@@ -151,6 +171,10 @@ impl Batch<'_, '_> {
                     self.owe(number, &audiences, plan.baseline, hold.as_ref())?;
                 }
             }
+        }
+        self.learn(feed, row, plan.habits, &plan.shared, &greeted, present.first().copied())?;
+        if complete && !present.is_empty() {
+            row.habits.present.clone_from(&present);
         }
         row.known = true;
         row.restored &= !(trusted && complete);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use redb::WriteTransaction;
 
 use crate::clock::Clock;
+use crate::ledger::admission::Habits;
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
@@ -170,6 +171,8 @@ pub(super) struct Batch<'txn, 'core> {
     pub(super) now: Time,
     /// The feed whose document is being taken.
     pub(super) feed_number: u32,
+    /// What that feed has taught so far.
+    pub(super) habits: Habits,
     /// Claims to be witnessed once they are committed.
     pub(super) claims: Vec<Claimed>,
     /// Why the transaction must be given up.
@@ -185,8 +188,16 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
         let set = core.time.wants();
-        let mut batch =
-            Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None };
+        let mut batch = Self {
+            tables,
+            core,
+            numbers,
+            now,
+            feed_number: 0,
+            habits: Habits::default(),
+            claims: Vec::new(),
+            poisoned: None,
+        };
         if let Some(set) = set {
             // What cannot be moved gives up the transaction: nothing is counted by a wrong date.
             batch.guarded(|batch| batch.set_clock(&set)).ok();

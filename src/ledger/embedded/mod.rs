@@ -20,6 +20,7 @@ mod clock_set;
 mod compact;
 mod copy;
 mod frozen;
+mod habits;
 mod import;
 mod lock;
 mod open;

@@ -255,6 +255,11 @@ impl Batch<'_, '_> {
             clock: self.core.time.trouble(self.core.clock.now()),
             unwritable: self.core.sick.clone().or_else(|| no_room(self.core.folder())),
             entries: self.tables.entries()?,
+            notes: feeds
+                .iter()
+                .map(|(name, row)| (name.clone(), row.habits.notes()))
+                .filter(|(_, notes)| !notes.is_empty())
+                .collect(),
             feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
             lanes,
             groups,

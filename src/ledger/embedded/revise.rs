@@ -47,8 +47,7 @@ impl Batch<'_, '_> {
             said.push(format!("title {was:?} is now {now:?}"));
         }
         if link {
-            let [was, now] =
-                [was, now].map(|e| e.link.as_deref().unwrap_or("none").to_owned());
+            let [was, now] = [was, now].map(|e| e.link.as_deref().unwrap_or("none").to_owned());
             said.push(format!("link {was} is now {now}"));
         }
         said.push(format!("sha256:{} is now sha256:{}", digest(was), digest(now)));
