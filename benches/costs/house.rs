@@ -60,6 +60,7 @@ impl House {
             lane: (*name).to_owned(),
             feeds: vec![FEED.to_owned()],
             when_absent: oncecast::model::WhenAbsent::Wait,
+            ..Audience::default()
         };
         let setup = Setup {
             policy,
@@ -123,5 +124,6 @@ pub(crate) fn group(name: &str) -> Group {
         visibility: None,
         language: None,
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Group::default()
     }
 }

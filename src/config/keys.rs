@@ -89,8 +89,11 @@ pub(super) mod feed {
 pub(super) mod integration {
     use super::*;
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
-    pub(in crate::config) const KIND: Key<Choice> =
-        key("kind", Choice(&["webhook", "mastodon", "bluesky", "matrix"]), "\"mastodon\"");
+    pub(in crate::config) const KIND: Key<Choice> = key(
+        "kind",
+        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        "\"mastodon\"",
+    );
     pub(in crate::config) const URL: Key<Text> =
         key("url", text("an http or https address", URL_MAX), "\"https://mastodon.example\"");
     pub(in crate::config) const TIMEOUT: Key<Period> =
@@ -168,6 +171,13 @@ pub(super) mod group {
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const LINK: Key<Text> = key(
+        "link",
+        text("an http or https address", URL_MAX),
+        "\"https://www.linkedin.com/groups/12345/\"",
+    );
+    pub(in crate::config) const LIMIT: Key<Count> =
+        key("limit", Count { min: 1, max: COUNT_MAX }, "3000");
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
         "integration",
@@ -177,6 +187,8 @@ pub(super) mod group {
         "visibility",
         "language",
         "when_absent",
+        "link",
+        "limit",
     ];
 }
 

@@ -120,7 +120,8 @@ pub enum FeedSource {
 pub struct Integration {
     /// Its name.
     pub name: String,
-    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written.
+    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written, and
+    /// by hand there is none: `about:blank`.
     pub url: Url,
     /// The platform and what only it needs.
     pub platform: Platform,
@@ -157,6 +158,8 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "by-hand"`: a person posts, and nothing is called.
+    ByHand,
     /// `kind = "matrix"`: the client-server API.
     Matrix {
         /// How it logs in.
@@ -187,6 +190,7 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::ByHand => "by-hand",
         }
     }
 }
@@ -201,7 +205,7 @@ pub struct Pace {
 }
 
 /// `[[group]]`: an audience that hears each entry at most once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
     /// Its name, which is also its identity in the ledger.
     pub name: String,
@@ -219,6 +223,10 @@ pub struct Group {
     pub language: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// By hand: the page that opens the group.
+    pub link: Option<Url>,
+    /// By hand: the most that a post may hold there, in characters as readers count them.
+    pub limit: Option<u32>,
 }
 
 /// Where a secret is, and what it is.

@@ -5,7 +5,7 @@ mod house;
 pub mod systemd;
 mod workers;
 
-use crate::config::{Config, MACHINE_ID};
+use crate::config::{Config, MACHINE_ID, Platform};
 use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
@@ -22,6 +22,7 @@ pub fn place_of(config: &Config) -> Place {
         witness: Some(ledger.witness.clone()),
         expected: ledger.expect,
         host: (ledger.host != MACHINE_ID).then(|| ledger.host.clone()),
+        ..Place::default()
     }
 }
 
@@ -49,6 +50,10 @@ pub fn setup_of(config: &Config) -> Setup {
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
+                by_hand: config
+                    .integrations
+                    .iter()
+                    .any(|i| i.name == g.integration && matches!(i.platform, Platform::ByHand)),
             })
             .collect(),
     }

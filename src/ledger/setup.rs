@@ -51,7 +51,7 @@ pub struct Lane {
 }
 
 /// One audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audience {
     /// The group's name.
     pub name: String,
@@ -61,4 +61,6 @@ pub struct Audience {
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.
     pub when_absent: WhenAbsent,
+    /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
+    pub by_hand: bool,
 }

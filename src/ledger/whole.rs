@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::witness::sync_folder_of;
+use super::embedded::disk::{Disk as _, Files};
 
 /// A file on its way to its name.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Whole {
             }
             Err(error) => return Err(error.into()),
         }
-        sync_folder_of(&self.path)
+        Files.sync_folder_of(&self.path)
     }
 
     /// Gives it its name, in place of what stood there.
@@ -82,7 +82,7 @@ impl Whole {
     pub fn replace(self) -> io::Result<()> {
         File::open(&self.fresh)?.sync_all()?;
         std::fs::rename(&self.fresh, &self.path)?;
-        sync_folder_of(&self.path)
+        Files.sync_folder_of(&self.path)
     }
 }
 

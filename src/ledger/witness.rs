@@ -4,14 +4,14 @@
 //! It notices a ledger that was emptied, restored from an older copy or damaged, and knows what
 //! that ledger has forgotten, so that it is not sent again.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{IdempotencyKey, Time};
+
+use super::embedded::disk::{self, Disk, DiskFile, How};
 
 /// One record; a torn write is at most one of them.
 const RECORD: usize = 64;
@@ -63,7 +63,7 @@ pub(super) struct Told {
 /// The file, open at its end.
 #[derive(Debug)]
 pub(super) struct Witness {
-    file: File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     end: u64,
 }
@@ -91,15 +91,19 @@ pub(super) fn path_of(ledger: &Path) -> PathBuf {
 impl Witness {
     /// A new witness for a ledger, which tells what an older one told, and since when. The file appears
     /// whole under its name or not at all.
-    pub(super) fn create(path: &Path, ledger: &[u8; 16], told: &Told) -> io::Result<Self> {
+    pub(super) fn create(
+        disk: &dyn Disk,
+        path: &Path,
+        ledger: &[u8; 16],
+        told: &Told,
+    ) -> io::Result<Self> {
         let fresh = path.with_extension("witness.new");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)?;
+        if let Err(error) = disk.remove(&fresh)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let file = disk.open(&fresh, How::New)?;
         let mut head = [0; RECORD];
         head[..16].copy_from_slice(MAGIC);
         head[16..20].copy_from_slice(&VERSION.to_be_bytes());
@@ -109,22 +113,21 @@ impl Witness {
         let began = told.began.map(|epoch| Stand { epoch, lines: 0 });
         bytes.extend(began.iter().flat_map(stood));
         bytes.extend(told.claims.iter().flat_map(record_of));
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)?;
-        sync_folder_of(path)?;
+        file.write(0, &bytes)?;
+        file.sync_data()?;
+        disk.rename(&fresh, path)?;
+        disk.sync_folder_of(path)?;
         Ok(Self { file, path: path.to_owned(), end: bytes.len() as u64 })
     }
 
     /// Opens the witness and hears it out; `None` where there is none.
-    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Testimony)>> {
-        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> io::Result<Option<(Self, Testimony)>> {
+        let file = match disk.open(path, How::Write) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        let bytes = disk::read(file.as_ref(), u64::MAX)?;
         let whole = bytes.len() / RECORD * RECORD;
         let mut records = bytes[..whole].chunks_exact(RECORD);
         let head = records.next().unwrap_or_default();
@@ -166,9 +169,8 @@ impl Witness {
     pub(super) fn take(&mut self, stand: Option<Stand>, claims: &[Claimed]) -> io::Result<()> {
         let records = stand.iter().map(stood).chain(claims.iter().map(record_of));
         let bytes: Vec<u8> = records.flatten().collect();
-        // After a failed write the position is unknown: every write says where it goes.
-        self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(&bytes)?;
+        // What a failed write has left is written over by the next one.
+        self.file.write(self.end, &bytes)?;
         self.file.sync_data()?;
         self.end += bytes.len() as u64;
         Ok(())
@@ -214,17 +216,9 @@ fn is_sealed(record: &[u8]) -> bool {
     crc32fast::hash(body).to_be_bytes() == sum
 }
 
-/// Makes a rename in a folder durable.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::embedded::disk::Files;
     use super::*;
 
     fn claim(number: u64) -> Claimed {
@@ -236,21 +230,22 @@ mod tests {
     fn what_was_claimed_is_remembered_and_a_torn_end_is_not_believed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        assert!(Witness::open(&path).expect("no file is no error").is_none());
-        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
+        assert!(Witness::open(&Files, &path).expect("no file is no error").is_none());
+        let mut witness =
+            Witness::create(&Files, &path, &[9; 16], &Told::default()).expect("created");
         witness.take(None, &[claim(1), claim(2)]).expect("taken");
         drop(witness);
 
         let mut bytes = std::fs::read(&path).expect("read");
         bytes.extend_from_slice(&[0x55; 40]);
         std::fs::write(&path, &bytes).expect("torn");
-        let (mut witness, heard) = Witness::open(&path).expect("opens").expect("is there");
+        let (mut witness, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
         assert_eq!(heard.ledger, [9; 16]);
         assert_eq!(heard.claims, [claim(1), claim(2)]);
         assert_eq!(heard.damaged, 0);
 
         witness.take(None, &[claim(3)]).expect("taken after a torn end");
-        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
         assert_eq!(heard.claims, [claim(1), claim(2), claim(3)]);
     }
 
@@ -260,13 +255,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
         let mut witness =
-            Witness::create(&path, &[9; 16], &Told { began: None, claims: vec![claim(1)] })
+            Witness::create(&Files, &path, &[9; 16], &Told { began: None, claims: vec![claim(1)] })
                 .expect("created");
         for (epoch, lines) in [(1, 10), (2, 12)] {
             witness.take(Some(Stand { epoch, lines }), &[]).expect("taken");
         }
         witness.take(Some(Stand { epoch: 2, lines: 14 }), &[claim(2)]).expect("taken");
-        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
         assert_eq!(heard.stand, Stand { epoch: 2, lines: 14 });
         assert_eq!(heard.claims, [claim(1), claim(2)]);
     }
@@ -275,15 +270,16 @@ mod tests {
     fn damage_in_the_middle_is_seen() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.witness");
-        let mut witness = Witness::create(&path, &[9; 16], &Told::default()).expect("created");
+        let mut witness =
+            Witness::create(&Files, &path, &[9; 16], &Told::default()).expect("created");
         witness.take(None, &[claim(1), claim(2)]).expect("taken");
         let mut bytes = std::fs::read(&path).expect("read");
         bytes[RECORD + 20] ^= 1;
         std::fs::write(&path, &bytes).expect("damaged");
-        let (_, heard) = Witness::open(&path).expect("opens").expect("is there");
+        let (_, heard) = Witness::open(&Files, &path).expect("opens").expect("is there");
         assert_eq!((heard.damaged, heard.claims.len()), (1, 1));
         bytes[3] ^= 1;
         std::fs::write(&path, &bytes).expect("damaged");
-        assert!(Witness::open(&path).is_err(), "a head that is no witness's is refused");
+        assert!(Witness::open(&Files, &path).is_err(), "a head that is no witness's is refused");
     }
 }

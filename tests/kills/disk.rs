@@ -40,9 +40,9 @@ const FAULTS: [Fault; 10] = [
     fault("ledger.redb", "fdatasync", "EIO", false),
     fault("ledger.redb", "fdatasync", "EIO", true),
     fault("ledger.redb", "fdatasync", "ENOSPC", false),
-    fault("ledger.witness", "write", "ENOSPC", false),
-    fault("ledger.witness", "write", "ENOSPC", true),
-    fault("ledger.witness", "write", "EIO", false),
+    fault("ledger.witness", "pwrite64", "ENOSPC", false),
+    fault("ledger.witness", "pwrite64", "ENOSPC", true),
+    fault("ledger.witness", "pwrite64", "EIO", false),
     fault("ledger.witness", "fdatasync", "EIO", false),
     fault("ledger.witness", "fdatasync", "EIO", true),
 ];

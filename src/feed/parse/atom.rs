@@ -10,8 +10,7 @@ use crate::model::{Entry, Time};
 pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), atom_syndication::Error> {
     let feed = Feed::read_from(xml.as_bytes())?;
     let title = title(&feed.title);
-    let head =
-        Head { title: (!title.is_empty()).then_some(title), language: None, ttl_minutes: None };
+    let head = Head { title: (!title.is_empty()).then_some(title), ..Head::default() };
     Ok((head, feed.entries.iter().map(entry).collect()))
 }
 

@@ -8,6 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
 use super::extras::{self, categorise, enclose};
+use super::facts::{Facts, Gathering};
 use super::loose::{List, Loose, Members, Object, Person};
 use super::order::MAX_ITEMS;
 use super::problems::Problems;
@@ -39,19 +40,20 @@ pub(super) fn read(
         }
         problems.add(None, format!("the feed breaks off: {error}"));
     }
-    let version = feed.version.0.unwrap_or_default().to_ascii_lowercase();
+    let version = feed.version.text().to_ascii_lowercase();
     let named = version.contains("jsonfeed");
     if !named && (!feed.has_items || feed.title.0.is_none()) {
         return Err(NoJsonFeed::Other);
     }
     let title = clean::title_of_text(feed.title.text());
-    let head = Head {
+    let mut head = Head {
         title: (!title.is_empty()).then_some(title),
         language: extras::language(feed.language.text()),
-        ttl_minutes: None,
+        facts: Facts::default(),
     };
     let home = clean::join(feed.home_page_url.text(), None);
     let base = base.or(home.as_ref());
+    head.facts = feed.facts(base);
     let mut entries = Vec::new();
     for (number, item) in feed.items.newest(problems) {
         match item.0 {
@@ -65,6 +67,7 @@ pub(super) fn read(
 #[derive(Debug, Default)]
 struct File {
     url: Loose,
+    kind: Loose,
     mime_type: Loose,
 }
 
@@ -72,6 +75,7 @@ impl Members for File {
     fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "url" => self.url = map.next_value()?,
+            "type" => self.kind = map.next_value()?,
             "mime_type" => self.mime_type = map.next_value()?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
@@ -233,9 +237,29 @@ struct Feed {
     version: Loose,
     title: Loose,
     home_page_url: Loose,
+    feed_url: Loose,
+    next_url: Loose,
+    hubs: List<Object<File>>,
     language: Loose,
     items: Items,
     has_items: bool,
+}
+
+impl Feed {
+    fn facts(&self, base: Option<&Url>) -> Facts {
+        let mut facts = Gathering::default();
+        // rssCloud and whatever else is no WebSub hub asks in other words.
+        let hubs = self.hubs.0.iter().filter_map(|hub| hub.0.as_ref());
+        let hubs = hubs.filter(|hub| hub.kind.text().eq_ignore_ascii_case("websub"));
+        let links = [("self", &self.feed_url), ("alternate", &self.home_page_url)];
+        let links = links.into_iter().chain([("next", &self.next_url)]);
+        for (rel, address) in links.chain(hubs.map(|hub| ("hub", &hub.url))) {
+            if let Some(address) = clean::link(address.text(), base) {
+                facts.link(rel, &address);
+            }
+        }
+        facts.finish()
+    }
 }
 
 /// Fills a feed member by member, so that what came before a break is kept.
@@ -254,6 +278,9 @@ impl<'de> Visitor<'de> for Fill<'_> {
                 "version" => self.0.version = map.next_value()?,
                 "title" => self.0.title = map.next_value()?,
                 "home_page_url" => self.0.home_page_url = map.next_value()?,
+                "feed_url" => self.0.feed_url = map.next_value()?,
+                "next_url" => self.0.next_url = map.next_value()?,
+                "hubs" => self.0.hubs = map.next_value()?,
                 "language" => self.0.language = map.next_value()?,
                 "items" => map.next_value_seed(FillItems(self.0))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),

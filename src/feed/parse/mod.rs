@@ -12,6 +12,7 @@ mod clean;
 pub(super) mod dates;
 mod encoding;
 mod extras;
+mod facts;
 mod html;
 mod json;
 mod loose;
@@ -25,10 +26,9 @@ mod rss;
 mod tests;
 mod tokens;
 
-use std::time::Duration;
-
 use url::Url;
 
+pub use facts::Facts;
 pub use problems::Problem;
 use problems::Problems;
 
@@ -95,8 +95,8 @@ pub struct Document {
     /// Whether the document is whole. If not, its validators must not be kept, since the rest of
     /// it would never be asked for.
     pub complete: bool,
-    /// How long the feed asks to be left alone (RSS `ttl`).
-    pub ttl: Option<Duration>,
+    /// What the feed says of itself: when to ask again, its hubs, where it stands.
+    pub facts: Facts,
 }
 
 /// Why a body is no feed.
@@ -131,14 +131,12 @@ fn instead(feeds: &[String]) -> String {
 }
 
 /// A feed's head, as the readers of each format find it.
+#[derive(Debug, Default)]
 struct Head {
     title: Option<String>,
     language: Option<String>,
-    ttl_minutes: Option<u64>,
+    facts: Facts,
 }
-
-/// Longest `ttl` believed: a week in minutes.
-const MAX_TTL_MINUTES: u64 = 7 * 24 * 60;
 
 /// Reads a feed.
 ///
@@ -172,7 +170,6 @@ pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
     };
     let language = head.language;
     let entries = order::settle(entries, language.as_deref(), &mut problems);
-    let ttl = head.ttl_minutes.filter(|ttl| *ttl > 0).map(|ttl| ttl.min(MAX_TTL_MINUTES) * 60);
     Ok(Document {
         format,
         encoding: decoded.encoding,
@@ -181,7 +178,7 @@ pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
         entries,
         problems: problems.into_list(),
         complete,
-        ttl: ttl.map(Duration::from_secs),
+        facts: head.facts,
     })
 }
 
@@ -212,6 +209,7 @@ fn read_xml(
     };
     let declared = repaired.language.as_deref().and_then(extras::language);
     head.language = head.language.or(declared);
+    head.facts = repaired.facts;
     Ok((format, head, entries, repaired.complete))
 }
 

@@ -1,6 +1,8 @@
 //! Which element is meant: namespaces by their URI, known prefixes by name where nobody declared
 //! them, and the few elements of each vocabulary that an entry is made of.
 
+use super::facts;
+
 /// The vocabularies that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
@@ -15,6 +17,8 @@ pub(super) enum Space {
     Media,
     Itunes,
     Feedburner,
+    /// RSS 1.0's syndication module.
+    Syndication,
     Rdf,
     Xhtml,
     Xml,
@@ -98,6 +102,7 @@ fn space_of_uri(uri: &str) -> Space {
             Space::Dc
         }
         "purl.org/dc/terms" => Space::Terms,
+        "purl.org/rss/1.0/modules/syndication" => Space::Syndication,
         "rssnamespace.org/feedburner/ext/1.0" => Space::Feedburner,
         "www.w3.org/1999/02/22-rdf-syntax-ns" => Space::Rdf,
         "www.w3.org/1999/xhtml" => Space::Xhtml,
@@ -119,6 +124,7 @@ fn space_of_prefix(prefix: &str) -> Space {
         "media" => Space::Media,
         "itunes" => Space::Itunes,
         "feedburner" => Space::Feedburner,
+        "sy" => Space::Syndication,
         "rdf" => Space::Rdf,
         "xhtml" => Space::Xhtml,
         "xml" => Space::Xml,
@@ -222,7 +228,9 @@ pub(super) fn meaning(family: Family, place: Place, space: Space, name: &str) ->
         (Place::Head, false) => match (space, local) {
             (Space::Dc, "language") => Meaning::Field("dc:language", How::Plain),
             (Space::Dc, "title") => Meaning::Field("title", How::Short),
-            (Space::Atom, "link") => Meaning::Field("atom:link", LINK),
+            (Space::Atom | Space::Atom03, "link") => Meaning::Field("atom:link", LINK),
+            (Space::Syndication, "updateperiod") => Meaning::Field(facts::PERIOD, How::Plain),
+            (Space::Syndication, "updatefrequency") => Meaning::Field(facts::FREQUENCY, How::Plain),
             _ => Meaning::Unknown,
         },
         (Place::Item, false) => extension(family, space, local),
@@ -245,7 +253,10 @@ fn head(family: Family, local: &str) -> Meaning {
         (Family::Rss, "title") => Meaning::Field("title", How::Short),
         (Family::Rss, "link") => Meaning::Field("link", How::Link),
         (Family::Rss, "language") => Meaning::Field("language", How::Plain),
-        (Family::Rss, "ttl") => Meaning::Field("ttl", How::Plain),
+        (Family::Rss, "ttl") => Meaning::Field(facts::TTL, How::Plain),
+        (Family::Rss, "skiphours" | "skipdays") => Meaning::Wrapper,
+        (Family::Rss, "hour") => Meaning::Field(facts::HOUR, How::Plain),
+        (Family::Rss, "day") => Meaning::Field(facts::DAY, How::Plain),
         // RSS 1.1 wraps its items; in RSS 1.0 this is a list of references.
         (Family::Rss, "items") => Meaning::Wrapper,
         (Family::Atom, "title") => Meaning::Field("title", How::AtomShort),

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use url::Url;
 
 use super::capture::{Capture, escape_into};
+use super::facts::{Facts, Gathering};
 use super::names::{Family, How, Meaning, Place, Space, Spaces, meaning};
 use super::problems::Problems;
 use super::root::{NoRoot, find_root, local};
@@ -35,6 +36,7 @@ pub(super) struct Repaired {
     pub(super) language: Option<String>,
     /// Whether the document is all there.
     pub(super) complete: bool,
+    pub(super) facts: Facts,
 }
 
 /// Repairs a document.
@@ -58,6 +60,7 @@ pub(super) fn repair(
         item: None,
         seen: 0,
         language: None,
+        facts: Gathering::default(),
         ended: false,
         problems,
     };
@@ -131,6 +134,7 @@ struct Repair<'a, 'p> {
     /// Items begun.
     seen: usize,
     language: Option<String>,
+    facts: Gathering,
     ended: bool,
     problems: &'p mut Problems,
 }
@@ -257,6 +261,9 @@ impl<'a> Repair<'a, '_> {
             }
             _ => {
                 self.push(&tag, Place::Unknown, mark);
+                if how == How::Link && self.item.is_none() {
+                    self.head_link(&tag, self.base().as_deref());
+                }
                 self.capture = Some(Capture::new(name, how, &tag));
                 if tag.empty {
                     self.close_field();
@@ -267,6 +274,9 @@ impl<'a> Repair<'a, '_> {
 
     fn write_attributes(&mut self, name: &str, kept: &[&str], tag: &Tag<'a>, open: bool) {
         let base = self.base();
+        if self.item.is_none() {
+            self.head_link(tag, base.as_deref());
+        }
         let mut element = format!("<{name}");
         for key in kept {
             let Some(value) = tag.attribute(key).map(clean::attribute) else { continue };
@@ -287,6 +297,15 @@ impl<'a> Repair<'a, '_> {
             self.base = href.and_then(|href| clean::join(&href, None)).map(Rc::new);
         }
         self.out().push_str(&element);
+    }
+
+    /// A link of the feed itself, in whichever vocabulary it is written.
+    fn head_link(&mut self, tag: &Tag<'a>, base: Option<&Url>) {
+        let Some(href) = tag.attribute("href").map(clean::attribute) else { return };
+        if let Some(href) = clean::link(&href, base) {
+            let rel = tag.attribute("rel").map(clean::attribute);
+            self.facts.link(rel.as_deref().unwrap_or("alternate"), &href);
+        }
     }
 
     /// Ends the field that is being read and writes what it says.
@@ -315,6 +334,9 @@ impl<'a> Repair<'a, '_> {
                     self.problems.add(self.at(), format!("{} is no web address", capture.name));
                 }
                 value = link.unwrap_or_default();
+                if self.item.is_none() && !value.is_empty() {
+                    self.facts.link("alternate", &value);
+                }
                 if self.item.is_none() && self.base.is_none() {
                     self.base = clean::join(&value, None).map(Rc::new);
                 }
@@ -333,7 +355,8 @@ impl<'a> Repair<'a, '_> {
                 item.has_title = true;
             }
         }
-        if !value.is_empty() {
+        let fact = self.item.is_none() && self.facts.field(capture.name, &value);
+        if !value.is_empty() && !fact {
             capture.write(&value, self.out());
         }
         self.pop();
@@ -420,7 +443,7 @@ impl<'a> Repair<'a, '_> {
             Family::Rss => format!("<rss><channel>{}{items}</channel></rss>", self.head),
             Family::Atom => format!("<feed>{}{items}</feed>", self.head),
         };
-        let family = self.family;
-        Repaired { family, root, atom03, xml, language: self.language, complete }
+        let (family, language, facts) = (self.family, self.language, self.facts.finish());
+        Repaired { family, root, atom03, xml, language, complete, facts }
     }
 }

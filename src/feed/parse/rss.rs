@@ -17,7 +17,7 @@ pub(super) fn read(xml: &str) -> Result<(Head, Vec<Entry>), rss::Error> {
     let head = Head {
         title: (!title.is_empty()).then_some(title),
         language: language.and_then(extras::language),
-        ttl_minutes: channel.ttl().and_then(|ttl| ttl.trim().parse().ok()),
+        ..Head::default()
     };
     Ok((head, channel.items().iter().map(entry).collect()))
 }

@@ -1,5 +1,7 @@
 //! Whole documents, sound and damaged, as a blog's readers would come to see them.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -65,7 +67,8 @@ fn an_rss_feed_gives_its_posts_oldest_first() {
     let feed = read(RSS);
     assert_eq!((feed.format, feed.complete, feed.problems.len()), (Format::Rss, true, 0));
     assert_eq!(feed.title.as_deref(), Some("A & B"));
-    assert_eq!(feed.ttl, Some(Duration::from_secs(90 * 60)));
+    assert_eq!(feed.facts.ttl, Some(Duration::from_secs(90 * 60)));
+    assert_eq!(feed.facts.home.as_deref(), Some("https://example.org/"));
     assert_eq!(titles(&feed), ["First", "Second", "Third post"]);
     let [first, second, third] = feed.entries.as_slice() else { panic!("{feed:?}") };
     assert_eq!(first.enclosures[0].media_type.as_deref(), Some("audio/mpeg"));
@@ -140,6 +143,52 @@ fn older_dialects_keep_their_identity() {
     assert_eq!(atom.format, Format::Atom03);
     assert_eq!(titles(&atom), ["A b"]);
     assert!(atom.entries[0].published.is_some());
+}
+
+/// Without these a site is asked more often than it wants, or a hub is never told where to call.
+#[test]
+fn what_a_feed_says_of_itself_is_read_in_every_format() {
+    let rss = read(
+        r#"<rss xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"
+        xmlns:atom="http://www.w3.org/2005/Atom"><channel>
+        <atom:link rel="hub" href="https://hub.example/"/>
+        <atom:link rel="self" href="https://example.org/feed"/>
+        <link>https://example.org/</link><ttl>60</ttl>
+        <sy:updatePeriod>hourly</sy:updatePeriod><sy:updateFrequency>2</sy:updateFrequency>
+        <skipHours><hour>0</hour><hour>1</hour></skipHours><skipDays><day>Sunday</day></skipDays>
+        <item><guid>1</guid><hour>5</hour></item></channel></rss>"#,
+    );
+    let minutes = |n: u64| Some(Duration::from_secs(n * 60));
+    assert_eq!((rss.facts.ttl, rss.facts.update_every), (minutes(60), minutes(30)));
+    assert_eq!(rss.facts.skip_hours, [0, 1]);
+    assert_eq!(rss.facts.skip_days, [jiff::civil::Weekday::Sunday]);
+    let rdf = read(
+        r#"<rdf:RDF xmlns="http://purl.org/rss/1.0/"><channel><link>https://example.org/</link>
+        <sy:updatePeriod>daily</sy:updatePeriod></channel><item><link>https://example.org/1</link>
+        </item></rdf:RDF>"#,
+    );
+    assert_eq!(rdf.facts.update_every, minutes(24 * 60));
+    let atom = read(
+        r#"<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://example.org/">
+        <link rel="self" href="feed"/><link rel="hub" href="https://hub.example/"/>
+        <link href="/"/><link rel="next" href="feed?2"/><link rel="hub" href="javascript:1"/>
+        <entry><id>1</id><link rel="self" href="no"/><link rel="hub" href="/no"/></entry></feed>"#,
+    );
+    assert_eq!(atom.facts.older.as_deref(), Some("https://example.org/feed?2"));
+    let json = read(
+        r#"{"version":"https://jsonfeed.org/version/1.1","feed_url":"https://example.org/feed",
+        "home_page_url":"https://example.org/","items":[],
+        "hubs":[{"type":"rssCloud","url":"https://no.example/"},
+        {"type":"WebSub","url":"https://hub.example/"}]}"#,
+    );
+    for feed in [&rss, &rdf, &atom, &json] {
+        assert_eq!(feed.facts.home.as_deref(), Some("https://example.org/"), "{:?}", feed.format);
+    }
+    for feed in [rss, atom, json] {
+        assert_eq!(feed.facts.hubs, ["https://hub.example/"], "{:?}", feed.format);
+        let own = feed.facts.self_link.as_deref();
+        assert_eq!(own, Some("https://example.org/feed"), "{:?}", feed.format);
+    }
 }
 
 #[test]

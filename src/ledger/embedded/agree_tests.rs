@@ -10,6 +10,7 @@ use crate::ledger::journal::Proof;
 use crate::ledger::{Audience, Intake, Lane, Ledger as _, Policy, Setup, Sight};
 use crate::model::{Caps, DeliveryId, Entry, FeedState, Status, StatusKind, Time};
 
+use super::disk::Files;
 use super::records::{self, Agenda, DeliveryRow, agenda_key, delivery_key};
 use super::tables::{AGENDA, DELIVERY, Definition, META};
 use super::{Embedded, Frozen, open};
@@ -32,6 +33,7 @@ async fn ledger(path: &Path) {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent: crate::model::WhenAbsent::Wait,
+            ..Audience::default()
         }],
     };
     ledger.configure(setup).await.expect("configured");
@@ -71,7 +73,7 @@ async fn said(forgery: impl FnOnce(&Database, DeliveryRow)) -> Vec<String> {
     let path = folder.path().join("ledger.redb");
     ledger(&path).await;
     assert_eq!(proof(&path).faults, Vec::<String>::new());
-    let database = open::open_file(&path).expect("opens");
+    let database = open::open_file(&Files, &path).expect("opens");
     let key = delivery_key(OWED);
     let row = {
         let txn = database.begin_read().expect("opens");

@@ -14,6 +14,7 @@ use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
 use crate::model::{DeliveryId, Event, Status, Time};
 
+use super::disk::{Disk, folder_of};
 use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
 use super::tables::Tables;
 use super::time::Timekeeper;
@@ -27,6 +28,7 @@ const DOUBT_AFTER: Duration = Duration::from_secs(120);
 /// What the writer knows between transactions.
 #[derive(Debug)]
 pub(super) struct Core {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) path: PathBuf,
     pub(super) ledger: [u8; 16],
     pub(super) clock: Arc<dyn Clock>,
@@ -61,7 +63,7 @@ pub(super) struct Core {
 impl Core {
     /// The state folder.
     pub(super) fn folder(&self) -> &Path {
-        self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        folder_of(&self.path)
     }
 
     /// The ledger's time.
@@ -128,6 +130,11 @@ impl Core {
         let audience = self.setup.groups.iter().find(|g| g.name == *name)?;
         let lane = self.setup.lanes.iter().find(|l| l.name == audience.lane)?;
         Some((audience, lane))
+    }
+
+    /// Whether a person posts to this group.
+    pub(super) fn is_by_hand(&self, group: u32) -> bool {
+        self.audience(group).is_some_and(|(audience, _)| audience.by_hand)
     }
 
     /// How long after a call of unknown outcome the platform is asked, or is called again.

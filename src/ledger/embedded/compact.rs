@@ -10,6 +10,7 @@ use crate::ledger::LedgerError;
 use crate::ledger::whole::Whole;
 
 use super::copy;
+use super::disk::Files;
 use super::frozen::Frozen;
 use super::lock::Lock;
 use super::open::{self, unusable};
@@ -32,21 +33,21 @@ pub struct Compacted {
 pub fn compact(path: &Path, progress: &dyn Fn(u64, u64)) -> Result<Compacted, LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     let size = |path: &Path| std::fs::metadata(path).map(|m| m.len()).map_err(|e| failed(&e));
-    let _lock = Lock::take(path)?;
+    let _lock = Lock::take(&Files, path)?;
     let before = size(path)?;
     let whole = Whole::over(path).map_err(|e| failed(&e))?;
     let head;
     {
-        let database = open::open_file(path)?;
+        let database = open::open_file(&Files, path)?;
         let txn = database.begin_read().map_err(broken)?;
-        copy::copy(&txn, whole.fresh(), None, &|| true, progress)?;
+        copy::copy(&Files, &txn, whole.fresh(), None, &|| true, progress)?;
         drop(txn);
     }
     {
-        let mut fresh = open::open_file(whole.fresh())?;
+        let mut fresh = open::open_file(&Files, whole.fresh())?;
         fresh.compact().map_err(|e| failed(&e))?;
     }
-    copy::sync(whole.fresh())?;
+    copy::sync(&Files, whole.fresh())?;
     {
         let fresh = Frozen::of_copy(whole.fresh())?;
         head = fresh.head();

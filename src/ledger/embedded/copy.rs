@@ -1,15 +1,12 @@
 //! Copying a ledger row by row out of one read transaction: what comes of it is one moment of the
 //! ledger, never a torn file, whatever is written meanwhile.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use redb::backends::FileBackend;
 use redb::{
     Builder, Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
     ReadableTableMetadata as _,
@@ -19,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::ledger::LedgerError;
 use crate::model::Time;
 
+use super::disk::{Disk, How, Lent, folder_of};
 use super::open::{CACHE_BYTES, DISTRUST, unusable};
 use super::records;
 use super::tables::{self, META, broken};
@@ -34,28 +32,26 @@ pub(super) fn note(now: Time) -> String {
 }
 
 /// Makes an empty database that nobody else may read, under a name that is free.
-pub(super) fn make(to: &Path) -> Result<Database, LedgerError> {
+pub(super) fn make(disk: &dyn Disk, to: &Path) -> Result<Database, LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&to.display().to_string(), e);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)
-        .map_err(|e| failed(&e))?;
-    FileBackend::new(file)
-        .and_then(|file| Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file))
+    let file = disk.open(to, How::New).map_err(|e| failed(&e))?;
+    Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .create_with_backend(Lent(file))
         .map_err(|e| failed(&e))
 }
 
 /// Makes what was written to the file at `to` durable.
-pub(super) fn sync(to: &Path) -> Result<(), LedgerError> {
-    File::open(to).and_then(|f| f.sync_all()).map_err(|e| unusable(&to.display().to_string(), &e))
+pub(super) fn sync(disk: &dyn Disk, to: &Path) -> Result<(), LedgerError> {
+    disk.open(to, How::Write)
+        .and_then(|f| f.sync_data())
+        .map_err(|e| unusable(&to.display().to_string(), &e))
 }
 
 /// Copies every row into a new file at `to`. With a note, whoever opens it does not trust it before a
 /// person does.
 pub(super) fn copy(
+    disk: &dyn Disk,
     from: &ReadTransaction,
     to: &Path,
     note: Option<&str>,
@@ -67,7 +63,7 @@ pub(super) fn copy(
     for definition in tables::ALL {
         total += from.open_table(definition).map_err(broken)?.len().map_err(broken)?;
     }
-    let database = make(to)?;
+    let database = make(disk, to)?;
     let given_up = || LedgerError::Unusable("the copy was given up: the ledger closed".to_owned());
     #[expect(clippy::disallowed_methods, reason = "a file that is no ledger yet")]
     let mut txn = database.begin_write().map_err(|e| failed(&e))?;
@@ -97,17 +93,13 @@ pub(super) fn copy(
     #[expect(clippy::disallowed_methods, reason = "a file that is no ledger yet")]
     txn.commit().map_err(|e| failed(&e))?;
     drop(database);
-    sync(to)?;
+    sync(disk, to)?;
     // What was read after the ledger had closed may be of another moment.
     if !goes_on() {
         return Err(given_up());
     }
     progress(total, total);
     Ok(())
-}
-
-fn folder_of(ledger: &Path) -> &Path {
-    ledger.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a file beside a ledger is a copy of it on its way, by its name.
@@ -129,24 +121,23 @@ pub fn place_of(ledger: &Path, copy: &Path) -> Option<PathBuf> {
 
 /// Takes away what was left on its way: copies for askers who never came, and new ledgers of whoever
 /// was killed while it was compacted. Only who has the lock may do this.
-pub(super) fn sweep(ledger: &Path) -> std::io::Result<()> {
-    for item in std::fs::read_dir(folder_of(ledger))? {
-        let item = item?;
-        if is_ours(ledger, &item.file_name().to_string_lossy()) {
-            std::fs::remove_file(item.path())?;
+pub(super) fn sweep(disk: &dyn Disk, ledger: &Path) -> std::io::Result<()> {
+    let folder = folder_of(ledger);
+    for name in disk.names(folder)? {
+        if is_ours(ledger, &name.to_string_lossy()) {
+            disk.remove(&folder.join(name))?;
         }
     }
     Ok(())
 }
 
 /// Where a running ledger puts a copy for whoever asks.
-fn place_for(ledger: &Path) -> Result<PathBuf, LedgerError> {
+fn place_for(disk: &dyn Disk, ledger: &Path) -> Result<PathBuf, LedgerError> {
     let folder = folder_of(ledger);
     let failed = |e: &dyn std::fmt::Display| unusable(&folder.display().to_string(), e);
-    sweep(ledger).map_err(|e| failed(&e))?;
-    let size = std::fs::metadata(ledger).map_err(|e| failed(&e))?.len();
-    let disk = rustix::fs::statvfs(folder).map_err(|e| failed(&e))?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    sweep(disk, ledger).map_err(|e| failed(&e))?;
+    let size = disk.size(ledger).map_err(|e| failed(&e))?.unwrap_or(0);
+    let free = disk.free(folder).map_err(|e| failed(&e))?;
     if free < size.saturating_add(ROOM_LEFT) {
         return Err(LedgerError::Refused(format!(
             "a copy of {} MiB does not fit beside the ledger: {} has {} MiB free; make room, or end \
@@ -172,10 +163,11 @@ impl Copying {
     pub(super) fn begin(
         &mut self,
         database: &Database,
+        disk: &Arc<dyn Disk>,
         path: &Path,
         answer: oneshot::Sender<Result<PathBuf, LedgerError>>,
     ) {
-        match self.thread_for(database, path) {
+        match self.thread_for(database, disk, path) {
             Ok(work) => {
                 let work = move || drop(answer.send(work()));
                 let thread = std::thread::Builder::new().name("ledger copy".to_owned()).spawn(work);
@@ -189,25 +181,26 @@ impl Copying {
     fn thread_for(
         &mut self,
         database: &Database,
+        disk: &Arc<dyn Disk>,
         path: &Path,
     ) -> Result<impl FnOnce() -> Result<PathBuf, LedgerError> + Send + 'static, LedgerError> {
         if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             let why = "a copy of it is being made already: try again when that is done";
             return Err(LedgerError::Refused(why.to_owned()));
         }
-        let to = place_for(path)?;
+        let to = place_for(disk.as_ref(), path)?;
         let txn = database.begin_read().map_err(broken)?;
         self.given_up = Arc::default();
         let given_up = Arc::clone(&self.given_up);
+        let disk = Arc::clone(disk);
         Ok(move || {
             let goes_on = || !given_up.load(Ordering::SeqCst);
-            let made =
-                catch_unwind(AssertUnwindSafe(|| copy(&txn, &to, None, &goes_on, &|_, _| {})))
-                    .unwrap_or_else(|_| {
-                        Err(LedgerError::Unusable("the copy fell over".to_owned()))
-                    });
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                copy(disk.as_ref(), &txn, &to, None, &goes_on, &|_, _| {})
+            }))
+            .unwrap_or_else(|_| Err(LedgerError::Unusable("the copy fell over".to_owned())));
             if made.is_err() {
-                std::fs::remove_file(&to).ok();
+                disk.remove(&to).ok();
             }
             made.map(|()| to)
         })

@@ -20,6 +20,7 @@ use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Time};
 
 use super::admit::FeedRow;
+use super::disk::Files;
 use super::lock::Lock;
 use super::open::{self, CACHE_BYTES};
 use super::read::id_range;
@@ -63,8 +64,8 @@ impl Frozen {
     /// # Errors
     /// [`LedgerError::InUse`] where another process has it, and what is wrong with it.
     pub fn of_ledger(path: &Path) -> Result<Self, LedgerError> {
-        let lock = Lock::take(path)?;
-        let database = open::open_file(path)?;
+        let lock = Lock::take(&Files, path)?;
+        let database = open::open_file(&Files, path)?;
         let txn = database.begin_read().map_err(broken)?;
         Self::of(txn, Kept::Ledger { _database: database }, Some(lock))
     }
@@ -152,7 +153,7 @@ impl Frozen {
         now: Time,
         progress: &dyn Fn(u64, u64),
     ) -> Result<(), LedgerError> {
-        copy::copy(&self.txn, to, Some(&copy::note(now)), &|| true, progress)
+        copy::copy(&Files, &self.txn, to, Some(&copy::note(now)), &|| true, progress)
     }
 
     /// The posts that a person may mean, by number, with id and title.

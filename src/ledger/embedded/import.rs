@@ -19,6 +19,7 @@ use crate::model::{DeliveryId, EntryId, Fingerprint, IdempotencyKey, Status, Sta
 
 use super::admit::FeedRow;
 use super::copy;
+use super::disk::Files;
 use super::frozen::Frozen;
 use super::lock::Lock;
 use super::open::{self, LAYOUT, Place, unusable};
@@ -59,12 +60,12 @@ pub fn import(
     let path = place.path.as_path();
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     let source = File::open(file).map_err(|e| unusable(&file.display().to_string(), &e))?;
-    let _lock = Lock::take(path)?;
+    let _lock = Lock::take(&Files, path)?;
     make_way(path, &place.witness())?;
     let whole = Whole::over(path).map_err(|e| failed(&e))?;
     let mut reader = Reader::new(BufReader::new(source));
     let imported = {
-        let database = copy::make(whole.fresh())?;
+        let database = copy::make(&Files, whole.fresh())?;
         #[expect(clippy::disallowed_methods, reason = "a file that is no ledger yet")]
         let mut txn = database.begin_write().map_err(|e| failed(&e))?;
         txn.set_quick_repair(true);
@@ -89,7 +90,7 @@ pub fn import(
 fn make_way(path: &Path, witness_path: &Path) -> Result<(), LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     if path.try_exists().map_err(|e| failed(&e))? {
-        let database = open::open_file(path)?;
+        let database = open::open_file(&Files, path)?;
         drop(database);
         let header = Frozen::of_copy(path)?.header(Time::EPOCH, true)?;
         if header.entries > 0 || header.deliveries > 0 {
@@ -103,7 +104,7 @@ fn make_way(path: &Path, witness_path: &Path) -> Result<(), LedgerError> {
     }
     // A witness that has seen nothing sent belonged to the empty ledger; another one stays, and what
     // it knows has to be taken up by a person.
-    if let Ok(Some((witness, said))) = Witness::open(witness_path)
+    if let Ok(Some((witness, said))) = Witness::open(&Files, witness_path)
         && said.claims.is_empty()
         && said.damaged == 0
     {

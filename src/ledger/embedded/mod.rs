@@ -19,8 +19,10 @@ mod claim;
 mod clock_set;
 mod compact;
 mod copy;
+pub mod disk;
 mod frozen;
 mod habits;
+mod hand;
 mod import;
 mod lock;
 mod open;
@@ -50,10 +52,12 @@ use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand as by_hand, journal,
 };
 use batch::Batch;
+use disk::Disk;
 use writer::{Job, Message};
 
 pub use compact::{Compacted, compact};
@@ -69,6 +73,7 @@ const QUEUE_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Embedded {
     jobs: mpsc::SyncSender<Message>,
+    disk: Arc<dyn Disk>,
     path: PathBuf,
 }
 
@@ -106,7 +111,7 @@ impl Embedded {
         let place = place.into();
         let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
         let (opened, is_open) = oneshot::channel();
-        let path = place.path.clone();
+        let (disk, path) = (Arc::clone(&place.disk), place.path.clone());
         let timer = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -119,7 +124,7 @@ impl Embedded {
         is_open
             .await
             .map_err(|_| LedgerError::Unusable("it fell over while opening".to_owned()))??;
-        Ok(Arc::new(Self { jobs, path }))
+        Ok(Arc::new(Self { jobs, disk, path }))
     }
 
     fn call<T: Send + 'static>(
@@ -208,6 +213,14 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
     }
 
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {
+        self.call(move |batch| batch.checklist(only, limit))
+    }
+
+    fn by_hand(&self, delivery: DeliveryId, act: by_hand::Act, who: Who) -> Reply<by_hand::Moved> {
+        self.call(move |batch| batch.by_hand(delivery, act, &who))
+    }
+
     fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>> {
         self.call(move |batch| batch.pause(lane.as_deref(), &why, &who))
     }
@@ -244,8 +257,16 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.waiting(limit))
     }
 
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.call(move |batch| batch.owed(entry))
+    }
+
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.call(move |batch| batch.recent(limit))
+    }
+
     fn overview(&self) -> Reply<Overview> {
-        let bytes = std::fs::metadata(&self.path).map_or(0, |m| m.len());
+        let bytes = self.disk.size(&self.path).ok().flatten().unwrap_or(0);
         self.call(move |batch| batch.overview(bytes))
     }
 

@@ -1,13 +1,10 @@
 //! Opening the ledger, and every doubt about it that stops all sending.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use redb::backends::FileBackend;
 use redb::{Builder, Database};
 
 use crate::clock::Clock;
@@ -16,6 +13,7 @@ use crate::ledger::{LedgerError, Setup};
 use crate::model::{EntryId, Event, Status};
 
 use super::batch::{Batch, Core, Taken};
+use super::disk::{Disk, Files, How, Lent};
 use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::restored;
@@ -46,8 +44,10 @@ pub enum Mend {
 }
 
 /// Where a ledger stands, and what is expected of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Place {
+    /// The disk: this machine's own, but in proofs, which have one that fails.
+    pub disk: Arc<dyn Disk>,
     /// The redb file.
     pub path: PathBuf,
     /// Its witness; beside it unless another device is named.
@@ -56,6 +56,13 @@ pub struct Place {
     pub expected: bool,
     /// This machine's name, where the one that it has shall not count.
     pub host: Option<String>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        let (path, witness, host) = (PathBuf::new(), None, None);
+        Self { disk: Arc::new(Files), path, witness, expected: false, host }
+    }
 }
 
 impl From<&Path> for Place {
@@ -101,13 +108,19 @@ impl Place {
 
 /// Whether there is no ledger and the next start will make one.
 pub(super) fn is_missing(place: &Place) -> Result<bool, LedgerError> {
-    let there =
-        |path: &Path| path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e));
-    if there(&place.path)? {
+    let disk = place.disk.as_ref();
+    if is_there(disk, &place.path)? {
         return Ok(false);
     }
-    place.may_begin(there(&place.witness())?, lock::tells_of_one(&place.path))?;
+    place.may_begin(is_there(disk, &place.witness())?, lock::tells_of_one(disk, &place.path))?;
     Ok(true)
+}
+
+fn is_there(disk: &dyn Disk, path: &Path) -> Result<bool, LedgerError> {
+    match disk.size(path) {
+        Ok(size) => Ok(size.is_some()),
+        Err(error) => Err(unusable(&path.display().to_string(), &error)),
+    }
 }
 
 /// An open ledger.
@@ -124,20 +137,19 @@ pub(super) fn first(
     clock: Arc<dyn Clock>,
     mend: Option<Mend>,
 ) -> Result<Opened, LedgerError> {
-    let path = &place.path;
-    let mut lock = Lock::take(path)?;
+    let (path, disk) = (&place.path, place.disk.as_ref());
+    let lock = Lock::take(disk, path)?;
     let witness_path = place.witness();
-    let heard = Witness::open(&witness_path)
+    let heard = Witness::open(disk, &witness_path)
         .map_err(|e| unusable(&format!("its witness {}", witness_path.display()), &e))?;
     let host = place.host.clone().or_else(trust::this_host);
-    let is_there = path.try_exists().map_err(|e| unusable(&path.display().to_string(), &e))?;
-    match (is_there, mend) {
+    match (is_there(disk, path)?, mend) {
         (false, mend) => {
             if mend != Some(Mend::Init) {
                 place.may_begin(heard.is_some(), lock.tells_of_one)?;
             }
             let claims = heard.as_ref().map_or(&[][..], |(_, said)| &said.claims);
-            create(path, clock.as_ref(), host.clone(), claims)?;
+            create(disk, path, clock.as_ref(), host.clone(), claims)?;
         }
         (true, Some(Mend::Init)) => {
             return Err(LedgerError::Refused(format!(
@@ -148,7 +160,7 @@ pub(super) fn first(
         }
         (true, _) => {}
     }
-    let mut database = open_file(path)?;
+    let mut database = open_file(disk, path)?;
     prove(&mut database, path)?;
     let identity = identity(&database)?;
     let ledger = *identity.ledger.as_bytes();
@@ -160,10 +172,11 @@ pub(super) fn first(
         host: host.as_deref(),
     };
     let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
-    let heard = trust::weigh(&witness_path, heard, &found, mend)?;
+    let heard = trust::weigh(disk, &witness_path, heard, &found, mend)?;
     let taken_up = heard.renewed.is_some();
     let begins_again = !told && taken_up;
     let mut core = Core {
+        disk: Arc::clone(&place.disk),
         path: path.clone(),
         ledger,
         witness: heard.witness,
@@ -212,7 +225,7 @@ pub(super) fn first(
     })?;
     if let Some(told) = heard.renewed {
         // Only now that the ghosts are committed: until then the old witness says the same again.
-        core.witness = Some(trust::begin(&witness_path, &ledger, &told)?);
+        core.witness = Some(trust::begin(disk, &witness_path, &ledger, &told)?);
     }
     if let Some(taken) = taken {
         core.committed(&taken)?;
@@ -246,7 +259,7 @@ fn damaged(path: &Path, error: &dyn std::fmt::Display) -> LedgerError {
 
 /// Opens the ledger afresh after a commit whose outcome is unknown.
 pub(super) fn again(open: &mut Opened) -> Result<(), LedgerError> {
-    let database = open_file(&open.core.path)?;
+    let database = open_file(open.core.disk.as_ref(), &open.core.path)?;
     if *identity(&database)?.ledger.as_bytes() != open.core.ledger {
         return Err(LedgerError::Untrusted {
             why: format!("{} was exchanged while in use", open.core.path.display()),
@@ -279,7 +292,10 @@ fn recover(batch: &mut Batch<'_, '_>, after_start: bool) -> Result<(), LedgerErr
             }
             let now = batch.now;
             let (event, why) = if after_start {
-                let evidence = "the daemon ended while it was being sent".to_owned();
+                let evidence = match batch.hand_of(&row)? {
+                    None => "the daemon ended while it was being sent".to_owned(),
+                    Some(who) => super::hand::unsaid(&who),
+                };
                 (Event::Doubt { evidence, next_look: now }, "found claimed at start")
             } else if maybe {
                 let evidence = "an earlier attempt may have been seen".to_owned();
@@ -325,16 +341,20 @@ fn transacted(
     Ok(taken)
 }
 
-pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
-    match builder.open(path) {
+pub(super) fn open_file(disk: &dyn Disk, path: &Path) -> Result<Database, LedgerError> {
+    let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
+    let file = disk.open(path, How::Write).map_err(|e| failed(&e))?;
+    if file.len().map_err(|e| failed(&e))? == 0 {
+        // redb would make a new one out of it.
+        return Err(damaged(path, &"it is empty"));
+    }
+    match Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Lent(file)) {
         Ok(database) => Ok(database),
-        Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use(path)),
+        Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use(disk, path)),
         Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))
             if error.kind() != std::io::ErrorKind::InvalidData =>
         {
-            Err(unusable(&path.display().to_string(), &error))
+            Err(failed(&error))
         }
         Err(error) => Err(damaged(path, &error)),
     }
@@ -342,6 +362,7 @@ pub(super) fn open_file(path: &Path) -> Result<Database, LedgerError> {
 
 /// Makes a ledger under another name and gives it its own when it is whole.
 fn create(
+    disk: &dyn Disk,
     path: &Path,
     clock: &dyn Clock,
     host: Option<String>,
@@ -349,20 +370,15 @@ fn create(
 ) -> Result<(), LedgerError> {
     let fresh = path.with_extension("redb.new");
     let failed = |e: &dyn std::fmt::Display| unusable(&format!("{}", fresh.display()), e);
-    if let Err(error) = std::fs::remove_file(&fresh)
+    if let Err(error) = disk.remove(&fresh)
         && error.kind() != std::io::ErrorKind::NotFound
     {
         return Err(failed(&error));
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)
-        .map_err(|e| failed(&e))?;
-    let database = FileBackend::new(file)
-        .and_then(|file| Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file))
+    let file = disk.open(&fresh, How::New).map_err(|e| failed(&e))?;
+    let database = Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .create_with_backend(Lent(file))
         .map_err(|e| failed(&e))?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| failed(&e))?;
@@ -389,9 +405,9 @@ fn create(
         txn.commit().map_err(|e| failed(&e))?;
     }
     drop(database);
-    File::open(&fresh).and_then(|f| f.sync_all()).map_err(|e| failed(&e))?;
-    std::fs::rename(&fresh, path).map_err(|e| failed(&e))?;
-    witness::sync_folder_of(path).map_err(|e| failed(&e))
+    disk.open(&fresh, How::Write).and_then(|f| f.sync_data()).map_err(|e| failed(&e))?;
+    disk.rename(&fresh, path).map_err(|e| failed(&e))?;
+    disk.sync_folder_of(path).map_err(|e| failed(&e))
 }
 
 fn identity(database: &Database) -> Result<Identity, LedgerError> {

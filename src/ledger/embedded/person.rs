@@ -132,7 +132,10 @@ impl Batch<'_, '_> {
                 (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
             }
         };
-        let row = if matches!(event, Event::Found(_)) { without_request(row) } else { row };
+        // What a person was to paste is no request: no later claim may take it for one.
+        let done = matches!(event, Event::Found(_));
+        let pasted = matches!(event, Event::Absent { .. }) && self.hand_of(&row)?.is_some();
+        let row = if done || pasted { without_request(row) } else { row };
         // Looking again and again is no news: only what settles it is a line of evidence.
         if let Event::Looked { .. } = event {
             let status =
@@ -161,6 +164,10 @@ impl Batch<'_, '_> {
         };
         let sends = audience.when_absent == WhenAbsent::Send;
         if !sends || *attempt >= ABSENT_SENDS_MAX || row.haunted || self.is_replaced(id)? {
+            return Ok(false);
+        }
+        if self.hand_of(row)?.is_some() {
+            // Only the person who began it knows.
             return Ok(false);
         }
         Ok(matches!(row.absent[..], [first, last] if last.since(first) >= ABSENT_APART))

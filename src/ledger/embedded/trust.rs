@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use crate::ledger::witness::{Claimed, Stand, Testimony, Told, Witness};
 use crate::ledger::{LedgerError, Trust};
 
+use super::disk::Disk;
 use super::open::{Mend, unusable};
 use super::records::{Identity, Numbers};
 
@@ -40,6 +41,7 @@ pub(super) struct Heard {
 
 /// Weighs what was found against the witness at `path`, and says what the ledger has forgotten.
 pub(super) fn weigh(
+    disk: &dyn Disk,
     path: &Path,
     heard: Option<(Witness, Testimony)>,
     found: &Found<'_>,
@@ -51,7 +53,7 @@ pub(super) fn weigh(
     let (witness, said) = match heard {
         Some((witness, said)) => (Some(witness), Some(said)),
         None if was_used => (None, None),
-        None => (Some(begin(path, ledger, &Told::default())?), None),
+        None => (Some(begin(disk, path, ledger, &Told::default())?), None),
     };
     let mut ghosts = Vec::new();
     let mut older = None;
@@ -117,8 +119,13 @@ fn elsewhere(found: &Found<'_>) -> Option<String> {
 }
 
 /// A new witness.
-pub(super) fn begin(path: &Path, ledger: &[u8; 16], told: &Told) -> Result<Witness, LedgerError> {
-    Witness::create(path, ledger, told)
+pub(super) fn begin(
+    disk: &dyn Disk,
+    path: &Path,
+    ledger: &[u8; 16],
+    told: &Told,
+) -> Result<Witness, LedgerError> {
+    Witness::create(disk, path, ledger, told)
         .map_err(|e| unusable(&format!("its witness {}", path.display()), &e))
 }
 

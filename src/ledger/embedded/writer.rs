@@ -51,7 +51,7 @@ pub(super) fn run(
     if opened.send(Ok(())).is_err() {
         return;
     }
-    if let Err(error) = copy::sweep(&place.path) {
+    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path) {
         tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
@@ -88,7 +88,7 @@ pub(super) fn run(
                 drop(answer.send(proof));
             }
             Some(Message::Snapshot(answer)) => match &open.database {
-                Some(database) => copying.begin(database, &place.path, answer),
+                Some(database) => copying.begin(database, &place.disk, &place.path, answer),
                 None => drop(answer.send(Err(LedgerError::Unusable("it is not open".to_owned())))),
             },
             Some(Message::Close(answer)) => {

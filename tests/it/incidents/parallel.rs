@@ -83,7 +83,7 @@ async fn i7_a_copy_of_the_memory_on_another_machine_sends_nothing() {
     std::fs::copy(world.witness(), &witness).expect("moved");
     world.start().await.expect("the old one goes on");
     let host = Some("another-machine".to_owned());
-    let place = Place { path, witness: Some(witness), expected: true, host };
+    let place = Place { path, witness: Some(witness), expected: true, host, ..Place::default() };
     let moved = Embedded::open(place, world.parts.clock.clone()).await.expect("opens to look");
     let trust = moved.overview().await.expect("readable").trust;
     assert!(matches!(&trust, Trust::Observes { .. }), "{trust:?}");
