@@ -26,8 +26,9 @@ impl Names {
     }
 }
 
-/// Aliases of every item, and those that several items share though they are two posts. A key that several items of one document share proves nothing: a shared
-/// guid is narrowed by link, then by title and day; a shared link or weak alias is left out.
+/// Aliases of every item, and those that several items share though they are two posts. A key that
+/// several items of one document share proves nothing: a shared guid is narrowed by link, then by title
+/// and day; a shared link or weak alias is left out.
 pub(super) fn names_within(
     feed: &str,
     entries: &[Entry],
