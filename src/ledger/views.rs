@@ -219,6 +219,10 @@ pub struct Overview {
     pub entries: u64,
     /// Every feed it has seen, by name.
     pub feeds: Vec<(String, FeedState)>,
+    /// What feeds have taught about themselves, by name: keys that prove nothing alone, hosts that stand
+    /// for others.
+    #[serde(default)]
+    pub notes: Vec<(String, Vec<String>)>,
     /// Every lane of the config.
     pub lanes: Vec<LaneView>,
     /// Every group of the config.
@@ -309,7 +313,9 @@ mod tests {
         };
         for status in [
             Status::Baseline,
-            Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },
+            Status::Held {
+                reason: HoldReason::NearDuplicate { of: "e1".into(), because: "text".into() },
+            },
             Status::Held { reason: HoldReason::Unfit { why: "too long".into() } },
             Status::Due { attempt: 1, not_before: at },
             Status::Claimed { attempt: 1, permit: 2, maybe: true },

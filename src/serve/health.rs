@@ -132,6 +132,7 @@ mod tests {
             clock: None,
             unwritable: None,
             entries: 0,
+            notes: Vec::new(),
             feeds: vec![(
                 "blog".into(),
                 FeedState { last_success: Some(NOW), ..FeedState::default() },

@@ -74,6 +74,7 @@ pub(super) fn value(
                 "last_error": state.last_error,
                 "moved_to": state.moved_to,
                 "moving_to": state.moving.as_ref().map(|moving| &moving.to),
+                "notes": notes_of(overview, &feed.name),
             })
         })
         .collect();
@@ -137,6 +138,11 @@ fn feed_words(state: Option<&FeedState>, now: Time) -> String {
     format!("{standing}{} entries, {read}, {next}{last}", state.entries)
 }
 
+/// What a feed has taught about itself.
+fn notes_of<'a>(overview: &'a Overview, feed: &str) -> &'a [String] {
+    overview.notes.iter().find(|(name, _)| name == feed).map_or(&[], |(_, notes)| notes)
+}
+
 pub(super) fn text(
     overview: &Result<Overview, LedgerError>,
     waiting: &[DeliveryView],
@@ -195,6 +201,9 @@ pub(super) fn text(
     feeds.sort_by_key(|(_, state)| is_well(*state));
     for (feed, state) in feeds.iter().take(FEEDS_SHOWN) {
         line(format!("  {}  {}", feed.name, feed_words(*state, now)));
+        for note in notes_of(overview, &feed.name) {
+            line(format!("    {note}"));
+        }
     }
     if let Some(more) = feeds.len().checked_sub(FEEDS_SHOWN).filter(|n| *n > 0) {
         line(format!("  and {more} more: oncecast status --json"));

@@ -36,4 +36,5 @@ mod service;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod wild;
 mod wire;

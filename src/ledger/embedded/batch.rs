@@ -8,6 +8,7 @@ use std::time::Duration;
 use redb::WriteTransaction;
 
 use crate::clock::Clock;
+use crate::ledger::admission::Habits;
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
@@ -199,6 +200,8 @@ pub(super) struct Batch<'txn, 'core> {
     pub(super) now: Time,
     /// The feed whose document is being taken.
     pub(super) feed_number: u32,
+    /// What that feed has taught so far.
+    pub(super) habits: Habits,
     /// Claims to be witnessed once they are committed.
     pub(super) claims: Vec<Claimed>,
     /// Why the transaction must be given up.
@@ -214,8 +217,16 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
         let set = core.time.wants();
-        let mut batch =
-            Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None };
+        let mut batch = Self {
+            tables,
+            core,
+            numbers,
+            now,
+            feed_number: 0,
+            habits: Habits::default(),
+            claims: Vec::new(),
+            poisoned: None,
+        };
         if let Some(set) = set {
             // What cannot be moved gives up the transaction: nothing is counted by a wrong date.
             batch.guarded(|batch| batch.set_clock(&set)).ok();
@@ -291,7 +302,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let groups = std::mem::replace(&mut self.core.groups, groups);
         let names = std::mem::replace(&mut self.core.names, names);
         self.core.replaced.get_or_insert((setup, groups, names));
-        Ok(())
+        self.end_unheard()
     }
 
     /// Moves a delivery: status, agenda, counts and journal in one.

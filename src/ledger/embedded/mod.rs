@@ -22,6 +22,7 @@ mod copy;
 pub mod disk;
 mod foresee;
 mod frozen;
+mod habits;
 mod hand;
 mod import;
 mod lock;
@@ -31,8 +32,10 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod revise;
 mod route;
 mod settle;
+mod settling;
 mod starts;
 mod tables;
 #[cfg(test)]

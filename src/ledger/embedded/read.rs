@@ -207,7 +207,9 @@ impl Batch<'_, '_> {
     }
 
     pub(super) fn history(&mut self, number: u64) -> Result<Vec<journal::Line>, LedgerError> {
-        let mut lines = vec![self.tables.entry(number)?.line];
+        let entry = self.tables.entry(number)?;
+        let mut lines = vec![entry.line];
+        lines.extend(entry.edits);
         for (_, row) in self.tables.deliveries(number)? {
             lines.extend(row.lines);
         }
@@ -281,8 +283,12 @@ impl Batch<'_, '_> {
             let since = self.delivery(id)?.since;
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
-        let mut looked = Vec::new();
+        let (mut looked, mut notes) = (Vec::new(), Vec::new());
         for (name, row) in self.tables.feeds::<FeedRow>()? {
+            let learnt = row.habits.notes();
+            if !learnt.is_empty() {
+                notes.push((name.clone(), learnt));
+            }
             let look =
                 if row.settling.is_empty() { None } else { self.next_settle(&row, |_| true)? };
             let mut state = row.state;
@@ -308,6 +314,7 @@ impl Batch<'_, '_> {
                 .or_else(|| no_room(self.core.disk.as_ref(), self.core.folder())),
             entries: self.tables.entries()?,
             feeds: looked,
+            notes,
             lanes,
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),

@@ -59,7 +59,8 @@ impl Batch<'_, '_> {
                 self.set_settles(*number, None)?;
             }
             // Without its validators the next poll brings a whole document.
-            self.tables.set_feed(&name, &FeedRow { number: row.number, ..FeedRow::default() })?;
+            let again = FeedRow { number: row.number, habits: row.habits, ..FeedRow::default() };
+            self.tables.set_feed(&name, &again)?;
         }
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;
