@@ -127,7 +127,7 @@ fn a_power_cut_at_any_moment_loses_no_commit_and_repeats_no_post() {
 fn a_disk_that_lies_is_found_out() {
     let lies = [
         (Lie::Unsynced("ledger.redb"), &["forgotten a commit", "cannot be read"][..]),
-        (Lie::Unsynced("ledger.witness"), &["an older ledger sends"]),
+        (Lie::Unsynced("ledger.witness"), &["an older ledger sends", "of its witness"]),
         (Lie::FolderUnsynced, &["ledger.redb is missing"]),
         (Lie::InPlace, &["cannot be read"]),
     ];
