@@ -451,6 +451,11 @@ impl<'txn> Tables<'txn> {
         Ok(self.ghost.read()?.get(key.as_slice()).map_err(broken)?.is_some())
     }
 
+    /// Whether a lost ledger has claimed anything that this one did not know of.
+    pub(super) fn has_ghosts(&self) -> Result<bool, LedgerError> {
+        Ok(!self.ghost.read()?.is_empty().map_err(broken)?)
+    }
+
     pub(super) fn add_ghost(&mut self, key: &[u8; 32], number: u64) -> Result<(), LedgerError> {
         self.writes += 1;
         write(self.ghost.write()?, key, &number)
