@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, SecretHeader};
 use crate::config::{Group, Integration};
-use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
+use crate::ledger::{Claim, DueWork, LedgerError, Permit, Settled, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
 use crate::wire::Endpoint;
 
+use super::ahead::Follows;
 use super::{Pacer, Parts, Sessions, compose};
 
 /// A pause before a ledger that could not be used is asked again.
@@ -38,13 +39,14 @@ pub struct Lane {
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) parts: Parts,
     endpoint: Endpoint,
-    pacer: Pacer,
+    pub(super) pacer: Pacer,
     known: Known,
     sessions: Sessions,
     login: String,
     /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
     /// that the credentials are the trouble.
     renewals: u32,
+    pub(super) follows: Follows,
 }
 
 impl Lane {
@@ -74,6 +76,7 @@ impl Lane {
             sessions,
             login,
             renewals: 0,
+            follows: Follows::default(),
         }
     }
 
@@ -129,7 +132,8 @@ impl Lane {
         }
     }
 
-    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it.
+    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it. While the
+    /// answer is awaited the next delivery is made ready, so that one commit settles this and claims that.
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
@@ -137,26 +141,22 @@ impl Lane {
         due: &DueWork,
     ) -> Result<(), LedgerError> {
         let attempt = permit.attempt();
-        let spent =
-            self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref()).await;
-        let status = self.settle(&spent).await?;
+        let call = self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref());
+        let (spent, next) = tokio::join!(call, self.make_ready());
+        let status = match next {
+            Some(next) => self.settle_and_claim(&spent, next).await?,
+            None => self.settle(&spent).await?,
+        };
         self.tell(due, attempt, spent.outcome(), &status);
         self.renew(spent.outcome()).await
     }
 
     /// Offers an outcome to the ledger until it is taken: it is the only one who knows.
-    async fn settle(&self, spent: &Spent) -> Result<Status, LedgerError> {
+    pub(super) async fn settle(&self, spent: &Spent) -> Result<Status, LedgerError> {
         let mut tries = 0;
         loop {
             match self.parts.ledger.settle(spent).await {
-                Ok(settled) => {
-                    if let Some(why) = settled.lane_stopped {
-                        tracing::error!(lane.name = %self.name, reason = %why,
-                            "the lane has stopped; when it is mended: oncecast resume {}",
-                            self.name);
-                    }
-                    return Ok(settled.status);
-                }
+                Ok(settled) => return Ok(self.settled(settled)),
                 Err(error) => {
                     tries += 1;
                     tracing::error!(lane.name = %self.name, outcome = spent.outcome().word(),
@@ -169,6 +169,14 @@ impl Lane {
                 }
             }
         }
+    }
+
+    pub(super) fn settled(&self, settled: Settled) -> Status {
+        if let Some(why) = settled.lane_stopped {
+            tracing::error!(lane.name = %self.name, reason = %why,
+                "the lane has stopped; when it is mended: oncecast resume {}", self.name);
+        }
+        settled.status
     }
 
     /// Makes sure that nothing is missing: session, limits, ids.

@@ -62,6 +62,7 @@ refuse! {
     claim(DeliveryId, Request) -> Claim;
     reclaim(DeliveryId, Guarantee) -> Claim;
     settle(&Spent) -> Settled;
+    settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
     unfit(DeliveryId, String) -> ();
     resolve(DeliveryId, Verdict, Who) -> Status;
     reopen(Replay, Who) -> Vec<ReplayStep>;

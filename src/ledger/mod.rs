@@ -196,6 +196,14 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Records what a spent permit proved. Taking the same one twice changes nothing.
     fn settle(&self, spent: &Spent) -> Reply<Settled>;
 
+    /// [`Ledger::settle`] and [`Ledger::claim`] of the next delivery in one commit: both, or neither.
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)>;
+
     /// Records that a delivery cannot be made into a post: it waits for a person.
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;
 

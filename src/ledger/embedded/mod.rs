@@ -212,6 +212,20 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.settle(delivery, number, &outcome, http))
     }
 
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)> {
+        let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
+        let outcome = spent.outcome.clone();
+        self.call(move |batch| {
+            let settled = batch.settle(delivery, number, &outcome, http)?;
+            Ok((settled, batch.claim(next, request)?))
+        })
+    }
+
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
         self.call(move |batch| batch.unfit(delivery, why))
     }

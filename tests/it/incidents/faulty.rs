@@ -25,18 +25,24 @@ pub struct Faulty {
     fault: Fault,
     settles: AtomicU32,
     claims: AtomicU32,
+    joined: AtomicU32,
     pub failed: tokio::sync::Notify,
 }
 
 impl Faulty {
     pub fn over(real: Arc<dyn Ledger>, fault: Fault) -> Self {
-        let (settles, claims, failed) = Default::default();
-        Self { real, fault, settles, claims, failed }
+        let (settles, claims, joined, failed) = Default::default();
+        Self { real, fault, settles, claims, joined, failed }
     }
 
     /// How often it has failed.
     pub fn faults(&self) -> u32 {
         self.settles.load(Ordering::SeqCst) + self.claims.load(Ordering::SeqCst)
+    }
+
+    /// How often one commit was asked to settle and to claim.
+    pub fn joined(&self) -> u32 {
+        self.joined.load(Ordering::SeqCst)
     }
 
     fn fails<T: Send + 'static>(&self, count: &AtomicU32, times: u32) -> Option<Reply<T>> {
@@ -56,6 +62,18 @@ impl Ledger for Faulty {
     }
     fn settle(&self, spent: &Spent) -> Reply<Settled> {
         self.fails(&self.settles, self.fault.settles).unwrap_or_else(|| self.real.settle(spent))
+    }
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)> {
+        self.joined.fetch_add(1, Ordering::SeqCst);
+        let fails = self.fails(&self.settles, self.fault.settles);
+        fails
+            .or_else(|| self.fails(&self.claims, self.fault.claims))
+            .unwrap_or_else(|| self.real.settle_and_claim(spent, next, request))
     }
     fn configure(&self, setup: Setup) -> Reply<()> {
         self.real.configure(setup)
