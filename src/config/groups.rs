@@ -1,5 +1,7 @@
 //! `[[group]]`: audiences, each bound to one integration and to the feeds that it hears.
 
+use std::collections::BTreeSet;
+
 use toml::de::DeValue;
 use url::Url;
 
@@ -22,6 +24,7 @@ pub(super) fn read<'t>(
     root: &Table<'t>,
     feeds: &[Row<'_, Feed>],
     integrations: &[Row<'_, Integration>],
+    alerted: &BTreeSet<String>,
     out: &mut Problems<'_>,
 ) -> Vec<Row<'t, Group>> {
     let groups = rows(root, "group", &g::NAME, out, |table, name, out| {
@@ -36,7 +39,7 @@ pub(super) fn read<'t>(
             found
         });
         let kind = found.and_then(|row| row.made.as_ref()).map(|made| made.platform.kind());
-        let feeds = heard(table, feeds, out);
+        let feeds = heard(table, feeds, alerted.contains(name), out);
         let template = table.read(&g::TEMPLATE, out);
         let room = room(table, kind, out);
         let visibility = visibility(table, out);
@@ -73,7 +76,12 @@ pub(super) fn read<'t>(
 }
 
 /// The feeds of a group: those it names, or all.
-fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> Vec<String> {
+fn heard(
+    table: &Table<'_>,
+    feeds: &[Row<'_, Feed>],
+    hears_alerts: bool,
+    out: &mut Problems<'_>,
+) -> Vec<String> {
     let key = g::FEEDS;
     let Some(value) = table.value(key.name) else {
         return feeds.iter().filter_map(|row| row.name.clone()).collect();
@@ -86,7 +94,7 @@ fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> 
         table.fault(key.name, out, Fault::new(what, allowed, fix));
         return Vec::new();
     };
-    if items.is_empty() {
+    if items.is_empty() && !hears_alerts {
         let what = "the list is empty, so this group would hear nothing";
         table.fault(key.name, out, Fault::new(what, allowed, "delete the line, or name a feed"));
     }

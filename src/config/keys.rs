@@ -216,6 +216,15 @@ pub(super) mod group {
     ];
 }
 
+pub(super) mod alert {
+    use super::*;
+    pub(in crate::config) const GROUP: Key<Name> = key("group", Name, "\"ops\"");
+    pub(in crate::config) const AFTER: Key<Period> = key("after", seconds(0, 7 * DAY), "\"10m\"");
+    pub(in crate::config) const EVERY: Key<Period> =
+        key("every", seconds(MINUTE, 30 * DAY), "\"6h\"");
+    pub(in crate::config) const ALL: &[&str] = &["group", "after", "every"];
+}
+
 /// What a group chooses by.
 pub(super) mod choice {
     pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
@@ -245,6 +254,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),
+    ("alert", "[[alert]]", alert::ALL),
 ];
 
 /// Words that people bring from other tools, and ours for them.

@@ -3,6 +3,7 @@
 //! Secrets are resolved while loading and live only in [`Secret`], whose text is never shown.
 
 mod address;
+mod alerts;
 mod audience;
 mod feeds;
 mod groups;
@@ -55,6 +56,8 @@ pub struct Config {
     pub integrations: Vec<Integration>,
     /// Audiences.
     pub groups: Vec<Group>,
+    /// Who hears that something waits for a person.
+    pub alerts: Vec<Alert>,
     /// What is legal but deserves a word, such as a poll interval that bothers a server.
     pub warnings: Vec<String>,
 }
@@ -246,6 +249,17 @@ pub struct Group {
     pub link: Option<Url>,
     /// By hand: the most that a post may hold there, in characters as readers count them.
     pub limit: Option<u32>,
+}
+
+/// `[[alert]]`: a group that hears, once and bundled, what waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The name of the group; it hears no feed.
+    pub group: String,
+    /// How long a thing has to wait before it is told.
+    pub after: Duration,
+    /// The shortest time between two alerts.
+    pub every: Duration,
 }
 
 /// Where a secret is, and what it is.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
+use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
     Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
@@ -73,6 +74,7 @@ refuse! {
     pause(Option<String>, String, Who) -> Vec<String>;
     resume(Option<String>, Who) -> Vec<String>;
     stop_all(String, Who) -> ();
+    alert(&str, Duration, Vec<Concern>) -> usize;
     trouble(&str, String, Option<Duration>, bool) -> ();
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;

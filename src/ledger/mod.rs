@@ -4,6 +4,7 @@
 //! on this machine.
 
 pub mod admission;
+pub mod alert;
 mod caps;
 pub mod closed;
 pub mod embedded;
@@ -235,6 +236,11 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Stops all sending, across restarts.
     fn stop_all(&self, why: String, who: Who) -> Reply<()>;
+
+    /// Tells a group, in one delivery, of all that it has not been told of, once `every` has gone by since
+    /// the last time; comes back with how many things that were. Nothing is opened, and nothing counts as
+    /// told, while nothing may be sent.
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<alert::Concern>) -> Reply<usize>;
 
     /// Rests a lane after a failure that came before any claim, or stops it where `credentials` says
     /// that a person must act.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::Feed;
 use crate::feed::schedule;
-use crate::ledger::{DeliveryView, LedgerError, Overview, Trust};
-use crate::model::{FeedState, Status, Time};
+use crate::ledger::{LedgerError, Overview, Trust};
+use crate::model::{FeedState, StatusKind, Time};
 
 /// What waits for a person longer than this makes the house unhealthy.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
@@ -32,7 +32,6 @@ impl Health {
 #[must_use]
 pub fn judge(
     overview: &Result<Overview, LedgerError>,
-    waiting: &[DeliveryView],
     feeds: &[Feed],
     stalled: &[(String, Duration)],
     now: Time,
@@ -107,9 +106,9 @@ pub fn judge(
         let words = "an entry waits for a second look at its feed since";
         health.reasons.push(format!("{words} {look}: oncecast status, then replay or withdraw it"));
     }
-    let refused = waiting.iter().filter(|v| matches!(v.status, Status::Refused { .. })).count();
+    let refused: u64 = overview.groups.iter().map(|g| g.count(StatusKind::Refused)).sum();
     if refused > 0 {
-        health.notes.push(format!("{refused} deliveries were refused"));
+        health.notes.push(format!("{refused} deliveries were refused: oncecast status --json"));
     }
     health
 }
@@ -166,7 +165,7 @@ mod tests {
         }];
         let mut overview = overview();
         change(&mut overview);
-        judge(&Ok(overview), &[], &feeds, &[], NOW)
+        judge(&Ok(overview), &feeds, &[], NOW)
     }
 
     #[test]
@@ -230,7 +229,7 @@ mod tests {
     fn a_ledger_that_fails_and_a_loop_that_hangs_are_told() {
         let error = LedgerError::Unusable("the disk is full".into());
         let stalled = [("lane fedi".to_owned(), HOUR)];
-        let health = judge(&Err(error), &[], &[], &stalled, NOW);
+        let health = judge(&Err(error), &[], &stalled, NOW);
         assert_eq!(health.reasons.len(), 2, "{health:?}");
     }
 }

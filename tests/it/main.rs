@@ -4,6 +4,7 @@ mod absent;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
 mod ahead;
+mod alerts;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
 #[expect(unreachable_pub, reason = "its config is shared with the page's tests")]

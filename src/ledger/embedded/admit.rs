@@ -259,7 +259,7 @@ impl Batch<'_, '_> {
     }
 
     /// Writes one delivery for each audience that is owed the entry and has none.
-    fn owe(
+    pub(super) fn owe(
         &mut self,
         number: u64,
         audiences: &[(String, u32)],

@@ -14,6 +14,7 @@ mod admit;
 mod agree;
 #[cfg(test)]
 mod agree_tests;
+mod alerts;
 mod batch;
 mod claim;
 mod clock_set;
@@ -54,6 +55,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
+use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
     Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
@@ -264,6 +266,11 @@ impl Ledger for Embedded {
 
     fn stop_all(&self, why: String, who: Who) -> Reply<()> {
         self.call(move |batch| batch.stop_all(&why, &who))
+    }
+
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<Concern>) -> Reply<usize> {
+        let group = group.to_owned();
+        self.call(move |batch| batch.alert(&group, every, &concerns))
     }
 
     fn trouble(

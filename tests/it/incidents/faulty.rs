@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use oncecast::ledger::alert::Concern;
 use oncecast::ledger::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
     Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
@@ -128,6 +129,9 @@ impl Ledger for Faulty {
     }
     fn stop_all(&self, why: String, who: String) -> Reply<()> {
         self.real.stop_all(why, who)
+    }
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<Concern>) -> Reply<usize> {
+        self.real.alert(group, every, concerns)
     }
     fn trouble(&self, lane: &str, why: String, wait: Option<Duration>, bad: bool) -> Reply<()> {
         self.real.trouble(lane, why, wait, bad)
