@@ -47,7 +47,7 @@
 //! | [`flow`] | poll, dispatch, deliver, settle, pace | all above |
 //! | [`desk`] | what a person may ask and what comes back; exit codes | `model`, `config`, `ledger`, `cli` |
 //! | [`serve`] | health, status, metrics, the control socket | all above |
-//! | [`daemon`] | builds the parts, runs them, drains; systemd | all above |
+//! | [`daemon`] | builds the parts, runs them, drains; alerts; systemd | all above |
 //! | [`command`] | one file a command | all above |
 //! | [`cli`], [`telemetry`] | the command line; log lines | nothing of ours; `cli` |
 

@@ -5,7 +5,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::{Prepare, SecretHeader};
+use crate::adapter::{CallSecrets, Prepare};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent, Work};
 use crate::model::{Outcome, Request, Status};
 
@@ -35,14 +35,14 @@ impl Follows {
 pub(super) struct Ready {
     due: Box<DueWork>,
     request: Request,
-    headers: Vec<SecretHeader>,
+    secrets: CallSecrets,
 }
 
 /// A delivery with its permit.
 #[derive(Debug)]
 struct Ahead {
     due: Box<DueWork>,
-    headers: Vec<SecretHeader>,
+    secrets: CallSecrets,
     permit: Permit,
 }
 
@@ -68,8 +68,8 @@ impl Lane {
             Some(frozen) => frozen.clone(),
             None => composed().ok()?.1,
         };
-        let headers = self.adapter.authorise(&request, &due.key, &known, now).ok()?;
-        Some(Ready { due, request, headers })
+        let secrets = self.secrets(&request, &due.key, &known, now).ok()?;
+        Some(Ready { due, request, secrets })
     }
 
     /// Settles what was sent and, where it went well, claims what is ready in the same commit.
@@ -82,11 +82,11 @@ impl Lane {
             // It may have taught the lane what the next one should know: a session that is over.
             return self.settle(spent).await;
         }
-        let Ready { due, request, headers } = next;
+        let Ready { due, request, secrets } = next;
         match self.parts.ledger.settle_and_claim(spent, due.id, request).await {
             Ok((settled, claim)) => {
                 if let Claim::Granted(permit) = claim {
-                    self.follows.claimed = Some(Ahead { due, headers, permit });
+                    self.follows.claimed = Some(Ahead { due, secrets, permit });
                 }
                 Ok(self.settled(settled))
             }
@@ -97,7 +97,7 @@ impl Lane {
 
     /// Sends what was claimed ahead, if anything was.
     pub(super) async fn follow(&mut self) -> Option<Result<(), LedgerError>> {
-        let Ahead { due, headers, permit } = self.follows.claimed.take()?;
-        Some(self.publish(permit, &headers, &due).await)
+        let Ahead { due, secrets, permit } = self.follows.claimed.take()?;
+        Some(self.publish(permit, &secrets, &due).await)
     }
 }

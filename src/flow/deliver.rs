@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, SecretHeader};
+use crate::adapter::{Adapter, CallSecrets, Known, PREFLIGHTS_MAX, Piece, Prepare, Unfit};
 use crate::config::{Group, Integration};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Settled, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
@@ -111,8 +111,8 @@ impl Lane {
                 return Ok(Next::Again);
             }
         };
-        let headers = match self.authorise(&request, &due.key).await? {
-            Ok(headers) => headers,
+        let secrets = match self.authorise(&request, &due.key).await? {
+            Ok(secrets) => secrets,
             Err(next) => return Ok(next),
         };
         if let Err(wait) = self.pacer.step() {
@@ -120,7 +120,7 @@ impl Lane {
         }
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
-                self.publish(permit, &headers, due).await?;
+                self.publish(permit, &secrets, due).await?;
                 Ok(Next::Again)
             }
             Claim::NotNow { wait, why } => {
@@ -137,11 +137,11 @@ impl Lane {
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
-        headers: &[SecretHeader],
+        secrets: &CallSecrets,
         due: &DueWork,
     ) -> Result<(), LedgerError> {
         let attempt = permit.attempt();
-        let call = self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref());
+        let call = self.parts.wire.publish(permit, &self.endpoint, secrets, self.adapter.as_ref());
         let (spent, next) = tokio::join!(call, self.make_ready());
         let status = match next {
             Some(next) => self.settle_and_claim(&spent, next).await?,
@@ -230,14 +230,27 @@ impl Lane {
         composed.map(|(_, request)| request)
     }
 
+    /// The secrets of a call: all that its request leaves open.
+    pub(super) fn secrets(
+        &self,
+        request: &Request,
+        key: &IdempotencyKey,
+        known: &Known,
+        now: Time,
+    ) -> Result<CallSecrets, Unfit> {
+        let secrets = self.adapter.authorise(request, key, known, now)?;
+        // A mark left open would only be found behind the claim.
+        secrets.fits(request).map_err(|open| Unfit(open.to_string()))?;
+        Ok(secrets)
+    }
+
     pub(super) async fn authorise(
         &self,
         request: &Request,
         key: &IdempotencyKey,
-    ) -> Result<Result<Vec<SecretHeader>, Next>, LedgerError> {
-        let now: Time = self.parts.clock.now();
-        match self.adapter.authorise(request, key, &self.known, now) {
-            Ok(headers) => Ok(Ok(headers)),
+    ) -> Result<Result<CallSecrets, Next>, LedgerError> {
+        match self.secrets(request, key, &self.known, self.parts.clock.now()) {
+            Ok(secrets) => Ok(Ok(secrets)),
             Err(why) => {
                 let why = why.to_string();
                 tracing::error!(lane.name = %self.name, reason = %why,
