@@ -125,6 +125,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show exactly what each group would get of an entry; sends nothing
+    #[command(long_about = long::PREVIEW)]
+    Preview {
+        /// The entry: an id or the start of one, a link or a guid
+        #[arg(value_name = "ENTRY")]
+        entry: String,
+        /// For this group alone
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+        /// One JSON document, with the calls that would be made
+        #[arg(long)]
+        json: bool,
+    },
     /// Send one entry by hand to the groups that have not had it
     #[command(long_about = long::REPLAY)]
     Replay(Replay),
@@ -171,6 +184,12 @@ pub enum Command {
     /// Say whether a delivery in doubt is there
     #[command(long_about = long::RESOLVE, override_usage = long::RESOLVE_USAGE)]
     Resolve(Resolve),
+    /// Post by hand what no API takes: the list, and what you did
+    #[command(long_about = long::HAND)]
+    Hand(Hand),
+    /// Print a link with which a browser may post by hand
+    #[command(long_about = long::PAGE)]
+    Page,
     /// Ask the daemon to read its config again
     #[command(long_about = long::RELOAD)]
     Reload,
@@ -260,6 +279,36 @@ pub struct Resolve {
     /// How you know; it stays in the journal
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub reason: Option<String>,
+}
+
+/// `hand`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(group = clap::ArgGroup::new("say").args(["open", "done", "not_posted", "skip"]))]
+pub struct Hand {
+    /// The delivery, as the list shows it; without one, the list
+    #[arg(value_name = "ENTRY/GROUP", requires = "say")]
+    pub delivery: Option<String>,
+    /// Begin: it is yours, and its text is printed
+    #[arg(long, requires = "delivery")]
+    pub open: bool,
+    /// It is there, and where
+    #[arg(long, value_name = "URL", num_args = 0..=1, requires = "delivery")]
+    pub done: Option<Option<String>>,
+    /// You have not posted it: it goes back to the list
+    #[arg(long, requires = "delivery")]
+    pub not_posted: bool,
+    /// It will not be posted
+    #[arg(long, requires = "reason", requires = "delivery")]
+    pub skip: bool,
+    /// Why not; it stays in the journal
+    #[arg(long, value_name = "REASON", requires = "skip", value_parser = reason)]
+    pub reason: Option<String>,
+    /// One after the other, with a question each; needs a terminal
+    #[arg(long, conflicts_with_all = ["delivery", "json"])]
+    pub walk: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `ledger ..`

@@ -49,6 +49,7 @@ impl House {
             burst: 1_000_000,
             share: 1.0,
             max_age: Duration::from_secs(86_400),
+            ..Policy::default()
         };
         let lane = |name: &&str| Lane {
             name: (*name).to_owned(),
@@ -60,6 +61,7 @@ impl House {
             lane: (*name).to_owned(),
             feeds: vec![FEED.to_owned()],
             when_absent: oncecast::model::WhenAbsent::Wait,
+            ..Audience::default()
         };
         let setup = Setup {
             policy,
@@ -123,5 +125,6 @@ pub(crate) fn group(name: &str) -> Group {
         visibility: None,
         language: None,
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Group::default()
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod bluesky;
+mod by_hand;
 mod compose;
 mod mastodon;
 mod matrix;

@@ -50,12 +50,34 @@ why.
 
 Example: oncecast why https://example.org/2026/hello/";
 
+pub(super) const PREVIEW: &str = "\
+Show exactly what each group would get of an entry, with its length as the platform counts \
+it and the limit, made by the code that sends it. Nothing is sent.
+
+Example: oncecast preview https://example.org/2026/hello/ --group followers";
+
 pub(super) const REPLAY: &str = "\
 Send one entry by hand to the groups that have not had it, even if it has long left the \
 feed. A group that has it, or may have it, is refused with the receipt shown, unless --again \
 and a reason ask for a deliberate repeat. Caps and breakers still hold.
 
 Example: oncecast replay https://example.org/2026/hello/ --group followers --dry-run";
+
+pub(super) const HAND: &str = "\
+Post by hand in the groups that no API reaches (kind = \"by-hand\"), each post once.
+
+Without an argument it lists what waits, with the next good time. --open makes one yours, so \
+that nobody else posts it, and prints its finished text; then post it, and say --done. What \
+was begun and not said is asked about after half an hour, and never offered again as new.
+
+Example: oncecast hand 1f3a/rust-group --open | wl-copy";
+
+pub(super) const PAGE: &str = "\
+Print a link to the daemon's page. The browser that opens it first may begin posts and tick \
+them off, for seven days; without it the page can only be read. To end all such sessions, \
+delete sessions/page.key beside the ledger and restart the daemon.
+
+Example: oncecast page";
 
 pub(super) const RELEASE: &str = "\
 Let entries go that are held for a person: after a burst, as a near duplicate, as too old. \

@@ -156,7 +156,7 @@ fn help_tells_a_newcomer_what_to_type_first() {
         assert!(long.contains(&example), "{name} has no example: {long}");
         told += 1;
     }
-    assert_eq!(told, 22);
+    assert!(told >= 22, "{told}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::daemon::{place_of, setup_of};
 use crate::ledger::Ledger;
 use crate::ledger::embedded::Embedded;
-use crate::serve::control;
+use crate::serve::{Shared, control};
 
 use super::{Failure, exit};
 use crate::desk::verb::{Answer, Verb, perform};
@@ -63,7 +63,12 @@ pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> 
         ));
     }
     let ledger = open(config).await?;
-    let answer = perform(ledger.as_ref(), verb, &who()).await;
+    let shared = || Shared::offline(config, Arc::new(SystemClock), Arc::clone(&ledger));
+    let answer = match verb {
+        Verb::Hand { say } => shared().hand(say, &who()).await,
+        Verb::Preview { entry, group } => shared().preview(&entry, group).await,
+        verb => perform(ledger.as_ref(), verb, &who()).await,
+    };
     ledger.close().await?;
     answer
 }

@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod demo;
+mod hand;
 mod ledger;
 mod replay;
 mod run;
@@ -47,6 +48,7 @@ pub async fn perform(cli: Cli) -> Outcome {
                 LedgerCommand::Compact { json } => ledger::compact(&config, json).await,
             }
         }
+        Command::Hand(what) => hand::hand(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,
     }

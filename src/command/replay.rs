@@ -138,7 +138,8 @@ fn results<'a>(
     entry
         .deliveries
         .iter()
-        .filter(|view| steps.iter().any(|s| s.sends && s.delivery.id == view.id))
+        // What a person posts is on their list now, and nobody waits for it here.
+        .filter(|view| steps.iter().any(|s| s.sends && s.delivery.id == view.id) && !view.by_hand)
         .map(|view| &view.status)
 }
 

@@ -7,6 +7,7 @@ use crate::cli::{Command, Lanes, Release, Resolve};
 use crate::config::Config;
 use crate::model::Status;
 
+use crate::desk::preview::Preview;
 use crate::desk::print;
 use crate::desk::verb::{Answer, Verb};
 
@@ -18,6 +19,8 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
     let (verb, json) = match command {
         Command::Status { json } => return super::check::status(config, json).await,
         Command::Reload => (Verb::Reload, false),
+        Command::Page => (Verb::Page, false),
+        Command::Preview { entry, group, json } => (Verb::Preview { entry, group }, json),
         Command::Why { entry, json } => (Verb::Why { entry }, json),
         Command::Release(Release { entry, group, .. }) => (Verb::Release { entry, group }, false),
         Command::Withdraw { entry, group, reason } => {
@@ -49,8 +52,8 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         }
         other => return Err(Failure::new(exit::FAILED, format!("{other:?} is no question"))),
     };
-    let is_reload = verb == Verb::Reload;
-    let mut answer = if is_reload {
+    let of_daemon = matches!(verb, Verb::Reload | Verb::Page);
+    let mut answer = if of_daemon {
         client::ask_daemon(config, &verb).await?.ok_or_else(|| {
             let path = config.serve.control.display();
             Failure::new(exit::UNAVAILABLE, format!("no daemon answers at {path}"))
@@ -98,6 +101,19 @@ pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
         Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
+        Answer::Preview { entry, previews } => {
+            print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
+            previews.iter().for_each(preview);
+            if previews.is_empty() {
+                print::out("  no group hears its feed\n");
+            }
+        }
+        Answer::Page { link, note } => {
+            print::out(&format!("{link}\n"));
+            print::note(&format!("{note}\n"));
+        }
+        Answer::Hand { list } => print::out(&super::hand::list(list)),
+        Answer::HandOpen { item } => super::hand::opened(item),
         Answer::Done { words } => print::out(&format!("{words}\n")),
         Answer::Lanes { lanes } => print::out(&format!("{}\n", lanes.join("\n"))),
         Answer::Moved { deliveries } => {
@@ -108,7 +124,11 @@ pub(super) fn show(answer: &Answer) {
         Answer::Replay { entry, steps } => {
             print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
             for step in steps {
-                let does = if step.sends { "will be sent" } else { "is not sent" };
+                let does = match step.sends {
+                    true if step.delivery.by_hand => "is put on the list of what a person posts",
+                    true => "will be sent",
+                    false => "is not sent",
+                };
                 print::out(&format!("  {}: {does}, since {}\n", step.group, step.why));
                 if let Status::Published { receipt } = &step.delivery.status {
                     let url = receipt.reference.url.as_deref().unwrap_or("without a link");
@@ -117,6 +137,31 @@ pub(super) fn show(answer: &Answer) {
             }
         }
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
+    }
+}
+
+fn preview(of: &Preview) {
+    let stands = match (&of.stands, of.frozen) {
+        (Some(_), true) => "  (an earlier claim froze what is sent: see --json)".to_owned(),
+        (Some(status), false) => format!("  ({})", print::painted(status.kind())),
+        (None, _) => String::new(),
+    };
+    let by = format!("{}, {}", of.integration, of.kind);
+    match (&of.text, &of.unfit) {
+        (Some(text), _) => {
+            let language = of.language.as_ref().map(|tag| format!(", in {tag}"));
+            let (length, limit) = (of.length, of.limit);
+            let count = format!("{length} of {limit}{}", language.unwrap_or_default());
+            print::out(&format!("\n{} ({by}): {count}{stands}\n", of.group));
+            for line in text.lines() {
+                print::out(format!("    {line}").trim_end());
+                print::out("\n");
+            }
+        }
+        (None, why) => {
+            let why = why.as_deref().unwrap_or_default();
+            print::out(&format!("\n{} ({by}): cannot be made into a post: {why}\n", of.group));
+        }
     }
 }
 

@@ -36,12 +36,15 @@ pub(super) fn check(
     for (at, row) in groups.iter().enumerate() {
         let Some(second) = &row.made else { continue };
         let Some(its_kind) = kind(&second.integration) else { continue };
-        let rooms = its_kind == "matrix";
+        let (rooms, by_hand) = (its_kind == "matrix", its_kind == "by-hand");
         let same = |first: &&Row<'_, Group>| {
             let Some(first) = first.made.as_ref() else { return false };
             if rooms {
                 // A room is the same room whoever posts there.
                 second.room.is_some() && first.room == second.room
+            } else if by_hand {
+                let pair = first.link.as_ref().zip(second.link.as_ref());
+                pair.is_some_and(|(one, two)| same_url(one) == same_url(two))
             } else {
                 first.integration == second.integration
             }
@@ -53,6 +56,8 @@ pub(super) fn check(
         );
         let (key, allowed) = if rooms {
             ("room", "a room that no other group has")
+        } else if by_hand {
+            ("link", "a link that no other group has")
         } else {
             ("integration", "an integration that no other group has")
         };

@@ -1,9 +1,12 @@
 //! `[[group]]`: audiences, each bound to one integration and to the feeds that it hears.
 
 use toml::de::DeValue;
+use url::Url;
 
+use super::address;
 use super::keys::group as g;
 use super::problem::{Fault, Problems};
+use super::routes;
 use super::rows::{Row, no_such, rows};
 use super::rules::{Rule, mismatch, string};
 use super::table::Table;
@@ -11,7 +14,8 @@ use super::{Feed, Group, Integration};
 use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
-const OF_KIND: [(&str, &str); 2] = [("room", "matrix"), ("visibility", "mastodon")];
+const OF_KIND: [(&str, &str); 4] =
+    [("room", "matrix"), ("visibility", "mastodon"), ("link", "by-hand"), ("limit", "by-hand")];
 
 /// Each `[[group]]`.
 pub(super) fn read<'t>(
@@ -38,6 +42,7 @@ pub(super) fn read<'t>(
         let visibility = visibility(table, out);
         let language = language(table, out);
         let when_absent = when_absent(table, kind, out);
+        let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
         for (key, owner) in OF_KIND {
             if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner) {
                 let what = format!(
@@ -47,8 +52,21 @@ pub(super) fn read<'t>(
                 table.fault(key, out, Fault::new(what, "", "delete it"));
             }
         }
+        let rules = routes::read(table, out);
         let (name, integration) = (name.to_owned(), integration?);
-        Some(Group { name, integration, feeds, template, room, visibility, language, when_absent })
+        Some(Group {
+            name,
+            integration,
+            feeds,
+            template,
+            room,
+            visibility,
+            language,
+            when_absent,
+            rules,
+            link,
+            limit,
+        })
     });
     unused(&groups, feeds, integrations, out);
     groups
@@ -117,6 +135,21 @@ fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option
     Some(room.to_owned())
 }
 
+/// The page that opens a group which a person serves.
+fn link(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
+    let key = g::LINK;
+    let needed = kind == Some("by-hand");
+    let text = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
+    match address::web(&text) {
+        Ok(url) => Some(url),
+        Err(bad) => {
+            let fix = format!("write, for example, {} = {}", key.name, key.example);
+            table.fault(key.name, out, Fault::new(bad.what, address::WEB, fix));
+            None
+        }
+    }
+}
+
 fn visibility(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
     let key = g::VISIBILITY;
     let direct = table.value(key.name).and_then(|value| value.get_ref().as_str()) == Some("direct");
@@ -134,8 +167,8 @@ fn when_absent(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) ->
     if table.read(&key, out) != Some("send") {
         return WhenAbsent::Wait;
     }
-    if kind == Some("webhook") {
-        let what = "a webhook cannot be asked what it has, so nothing is ever known to be absent";
+    if let Some(kind @ ("webhook" | "by-hand")) = kind {
+        let what = format!("{kind} cannot be asked what it has: nothing is known to be absent");
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }
     WhenAbsent::Send

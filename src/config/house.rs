@@ -81,7 +81,13 @@ pub(super) fn serve(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) 
 
 /// `[guard]`
 pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
-    let defaults = Guard { settle: SETTLE, burst: BURST, share: SHARE, max_age: MAX_AGE };
+    let defaults = Guard {
+        settle: SETTLE,
+        burst: BURST,
+        share: SHARE,
+        max_age: MAX_AGE,
+        stagger: Duration::ZERO,
+    };
     let Some(table) = root.single("guard", out) else { return defaults };
     let before = out.count();
     table.only(g::ALL, out);
@@ -90,6 +96,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         burst: table.read(&g::BURST, out).unwrap_or(BURST),
         share: table.read(&g::SHARE, out).unwrap_or(SHARE),
         max_age: table.read(&g::MAX_AGE, out).unwrap_or(MAX_AGE),
+        stagger: table.read(&g::STAGGER, out).unwrap_or_default(),
     };
     if out.count() == before && guard.max_age <= guard.settle {
         let (age, settle) = (show_duration(guard.max_age), show_duration(guard.settle));

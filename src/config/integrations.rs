@@ -25,6 +25,13 @@ const CAPS: Caps = Caps { per_10m: 3, per_hour: 6, per_day: 20 };
 /// A machine reads these.
 const PACE_WEBHOOK: Pace = Pace { every: Duration::from_secs(1), burst: 10 };
 const CAPS_WEBHOOK: Caps = Caps { per_10m: 60, per_hour: 300, per_day: 2000 };
+/// A person reads the list, and moderators read the groups: twelve in about half an hour.
+const PACE_BY_HAND: Pace = Pace { every: Duration::from_secs(3 * 60), burst: 1 };
+const CAPS_BY_HAND: Caps = Caps { per_10m: 5, per_hour: 20, per_day: 40 };
+/// Who has begun to post and says nothing for so long is asked.
+const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
+/// By hand nothing is called.
+const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
 /// A signing secret in bytes (Standard Webhooks, "Signature scheme").
@@ -40,12 +47,20 @@ pub(super) fn read<'t>(
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
         let chosen_id = matches!(kind, Some("bluesky" | "matrix"));
-        let webhook = kind == Some("webhook");
         let url = url(table, kind, out);
-        let pace = pace(table, if webhook { PACE_WEBHOOK } else { PACE }, out);
-        let caps = caps(table, if webhook { CAPS_WEBHOOK } else { CAPS }, out);
+        let (its_pace, its_caps) = match kind {
+            Some("webhook") => (PACE_WEBHOOK, CAPS_WEBHOOK),
+            Some("by-hand") => (PACE_BY_HAND, CAPS_BY_HAND),
+            _ => (PACE, CAPS),
+        };
+        let pace = pace(table, its_pace, out);
+        let caps = caps(table, its_caps, out);
         let timeout = table.read(&i::TIMEOUT, out).unwrap_or(TIMEOUT);
-        let doubt = if chosen_id { DOUBT_AFTER_CHOSEN_ID } else { DOUBT_AFTER };
+        let doubt = match kind {
+            Some("by-hand") => DOUBT_AFTER_BY_HAND,
+            _ if chosen_id => DOUBT_AFTER_CHOSEN_ID,
+            _ => DOUBT_AFTER,
+        };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
         let platform = platform(table, kind?, vault, out);
         let (url, platform) = (url?, platform?);
@@ -78,6 +93,15 @@ fn known_keys(table: &Table<'_>, kind: Option<&'static str>, out: &mut Problems<
 fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
     if kind == Some("bluesky") && !table.has(i::URL.name) {
         return address::base(BLUESKY).ok();
+    }
+    if kind == Some("by-hand") {
+        for key in [i::URL.name, i::TIMEOUT.name] {
+            if table.has(key) {
+                let what = "by hand nothing is called: each group has a link of its own";
+                table.fault(key, out, Fault::new(what, "", "delete it"));
+            }
+        }
+        return Url::parse(NOWHERE).ok();
     }
     let text = table.need(&i::URL, out)?;
     // A webhook's address is whole: a slash or a query in it may be what makes it work.
@@ -156,6 +180,7 @@ fn platform(
             let identifier = identifier?.trim().trim_start_matches('@').to_owned();
             Platform::Bluesky { identifier, password: password? }
         }
+        "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })
 }

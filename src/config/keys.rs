@@ -71,7 +71,8 @@ pub(super) mod guard {
     pub(in crate::config) const SHARE: Key<Share> = key("share", Share, "0.5");
     pub(in crate::config) const MAX_AGE: Key<Period> =
         key("max_age", seconds(1, 3650 * DAY), "\"7d\"");
-    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age"];
+    pub(in crate::config) const STAGGER: Key<Period> = key("stagger", seconds(0, DAY), "\"5m\"");
+    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age", "stagger"];
 }
 
 pub(super) mod feed {
@@ -89,8 +90,11 @@ pub(super) mod feed {
 pub(super) mod integration {
     use super::*;
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
-    pub(in crate::config) const KIND: Key<Choice> =
-        key("kind", Choice(&["webhook", "mastodon", "bluesky", "matrix"]), "\"mastodon\"");
+    pub(in crate::config) const KIND: Key<Choice> = key(
+        "kind",
+        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        "\"mastodon\"",
+    );
     pub(in crate::config) const URL: Key<Text> =
         key("url", text("an http or https address", URL_MAX), "\"https://mastodon.example\"");
     pub(in crate::config) const TIMEOUT: Key<Period> =
@@ -168,6 +172,19 @@ pub(super) mod group {
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const LINK: Key<Text> = key(
+        "link",
+        text("an http or https address", URL_MAX),
+        "\"https://www.linkedin.com/groups/12345/\"",
+    );
+    pub(in crate::config) const LIMIT: Key<Count> =
+        key("limit", Count { min: 1, max: COUNT_MAX }, "3000");
+    pub(in crate::config) const APPROVE: Key<Flag> = key("approve", Flag, "true");
+    pub(in crate::config) const MAX_AGE: Key<Period> =
+        key("max_age", seconds(1, 3650 * DAY), "\"2d\"");
+    pub(in crate::config) const ONLY: &str = "only";
+    pub(in crate::config) const EXCEPT: &str = "except";
+    pub(in crate::config) const QUIET: &str = "quiet";
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
         "integration",
@@ -177,7 +194,31 @@ pub(super) mod group {
         "visibility",
         "language",
         "when_absent",
+        "link",
+        "limit",
+        ONLY,
+        EXCEPT,
+        "max_age",
+        "approve",
+        QUIET,
     ];
+}
+
+/// What a group chooses by.
+pub(super) mod choice {
+    pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
+}
+
+pub(super) mod quiet {
+    use super::*;
+    pub(in crate::config) const FROM: Key<Text> =
+        key("from", text("a time of day, such as 22:00", 8), "\"22:00\"");
+    pub(in crate::config) const TO: Key<Text> =
+        key("to", text("a time of day, such as 07:00", 8), "\"07:00\"");
+    pub(in crate::config) const ZONE: Key<Text> =
+        key("zone", text("a time zone of the tz database", 64), "\"Europe/Berlin\"");
+    pub(in crate::config) const DAYS: &str = "days";
+    pub(in crate::config) const ALL: &[&str] = &["from", "to", DAYS, "zone"];
 }
 
 /// The places of a secret, one of which stands in its table.

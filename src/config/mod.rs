@@ -12,6 +12,7 @@ mod integrations;
 mod keys;
 mod load;
 mod problem;
+mod routes;
 mod rows;
 mod rules;
 mod search;
@@ -93,6 +94,8 @@ pub struct Guard {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// How far apart the groups of one entry hear it. Zero turns it off.
+    pub stagger: Duration,
 }
 
 /// `[[feed]]`
@@ -120,7 +123,8 @@ pub enum FeedSource {
 pub struct Integration {
     /// Its name.
     pub name: String,
-    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written.
+    /// Base URL without a trailing slash in its path; a webhook's is the whole address as written, and
+    /// by hand there is none: `about:blank`.
     pub url: Url,
     /// The platform and what only it needs.
     pub platform: Platform,
@@ -157,6 +161,8 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "by-hand"`: a person posts, and nothing is called.
+    ByHand,
     /// `kind = "matrix"`: the client-server API.
     Matrix {
         /// How it logs in.
@@ -187,6 +193,7 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::ByHand => "by-hand",
         }
     }
 }
@@ -201,7 +208,7 @@ pub struct Pace {
 }
 
 /// `[[group]]`: an audience that hears each entry at most once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
     /// Its name, which is also its identity in the ledger.
     pub name: String,
@@ -219,6 +226,12 @@ pub struct Group {
     pub language: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// Which entries it hears, and when.
+    pub rules: crate::model::route::Rules,
+    /// By hand: the page that opens the group.
+    pub link: Option<Url>,
+    /// By hand: the most that a post may hold there, in characters as readers count them.
+    pub limit: Option<u32>,
 }
 
 /// Where a secret is, and what it is.

@@ -101,6 +101,9 @@ impl House {
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
         let shared = Arc::new(Shared::new(&config, &parts));
+        if let Ok(address) = listener.local_addr() {
+            shared.set_address(address);
+        }
         Ok(Self { config, parts, shared, listener, control, reload })
     }
 
@@ -245,6 +248,13 @@ impl Answers for Desk {
                 let overview = self.parts.ledger.overview().await;
                 let waiting = self.parts.ledger.waiting(WAITING_MAX).await.unwrap_or_default();
                 Ok(self.shared.status(&overview, &waiting))
+            }
+            Verb::Preview { entry, group } => self.shared.preview(&entry, group).await,
+            Verb::Page => self.shared.invite(&who),
+            Verb::Hand { say } => {
+                let answer = self.shared.hand(say, &who).await;
+                self.parts.bell.ring();
+                answer
             }
             Verb::Reload => {
                 let (answer, answered) = oneshot::channel();

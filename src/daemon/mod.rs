@@ -5,7 +5,7 @@ mod house;
 pub mod systemd;
 mod workers;
 
-use crate::config::{Config, MACHINE_ID};
+use crate::config::{Config, MACHINE_ID, Platform};
 use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
@@ -36,6 +36,7 @@ pub fn setup_of(config: &Config) -> Setup {
             burst: guard.burst,
             share: guard.share,
             max_age: guard.max_age,
+            stagger: guard.stagger,
         },
         lanes: config
             .integrations
@@ -50,6 +51,11 @@ pub fn setup_of(config: &Config) -> Setup {
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
+                rules: g.rules.clone(),
+                by_hand: config
+                    .integrations
+                    .iter()
+                    .any(|i| i.name == g.integration && matches!(i.platform, Platform::ByHand)),
             })
             .collect(),
     }

@@ -1,6 +1,8 @@
 //! Where people and the house meet: what may be asked, what comes back, how it is shown, and the exit
 //! codes that scripts rely on.
 
+pub mod hand;
+pub mod preview;
 pub mod print;
 pub mod verb;
 

@@ -67,6 +67,14 @@ fn more(view: &DeliveryView) -> String {
         }
         Status::Refused { reason } => reason.clone(),
         Status::Withdrawn { reason } => reason.to_string(),
+        Status::Due { .. } if !view.settling && !view.by_hand && view.quiet_until.is_some() => {
+            let until = view.quiet_until.map(|until| until.to_string()).unwrap_or_default();
+            format!("its group is quiet until {until}")
+        }
+        Status::Due { not_before, .. } if view.by_hand && !view.settling => {
+            format!("a person posts it, from {not_before}: oncecast hand")
+        }
+        Status::Claimed { .. } if view.by_hand => "a person posts it now: oncecast hand".to_owned(),
         Status::Due { .. } if view.settling => "waits for its second look".to_owned(),
         Status::Due { not_before, .. } => format!("not before {not_before}"),
         Status::Claimed { .. } => "being sent now".to_owned(),

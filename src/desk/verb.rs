@@ -11,6 +11,8 @@ use crate::ledger::{
 };
 use crate::model::{Reference, Status};
 
+use super::hand::{HandItem, HandList, Say};
+use super::preview::Preview;
 use super::{Failure, exit};
 
 /// How many deliveries that wait are shown.
@@ -39,6 +41,12 @@ pub enum Verb {
     StopAll { reason: Option<String> },
     /// Say of a delivery in doubt what a person saw.
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
+    /// Posts that are posted by hand.
+    Hand { say: Say },
+    /// What each group would get.
+    Preview { entry: String, group: Option<String> },
+    /// A link with which a browser may act.
+    Page,
     /// Read the config again.
     Reload,
     /// Copy the ledger as it is now into a file beside it.
@@ -65,21 +73,29 @@ pub enum Answer {
     Moved { deliveries: Vec<DeliveryView> },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
+    /// What each group would get of one entry.
+    Preview { entry: Box<EntryView>, previews: Vec<Preview> },
+    /// A link to the page, and what to know of it.
+    Page { link: String, note: String },
+    /// What waits to be posted by hand.
+    Hand { list: HandList },
+    /// It is theirs now: the text to post, and where.
+    HandOpen { item: Box<HandItem> },
     /// Where the copy stands; whoever asked takes it away.
     Snapshot { file: PathBuf },
     /// Done, in words.
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status` and `Reload` are the daemon's own, since
-/// they need more than the ledger.
+/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page`, `Preview` and `Hand` are
+/// not done here, since they need more than the ledger.
 ///
 /// # Errors
 /// What could not be done, with its exit code.
 pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
     let by = || who.to_owned();
     match verb {
-        Verb::Status | Verb::Reload => {
+        Verb::Status | Verb::Reload | Verb::Page | Verb::Preview { .. } | Verb::Hand { .. } => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
         Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),
@@ -116,7 +132,7 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
             Ok(Answer::Done { words: words.to_owned() })
         }
         Verb::Resolve { delivery, published, url, reason } => {
-            let view = doubtful(ledger, &delivery).await?;
+            let view = delivery_of(ledger, &delivery).await?;
             let verdict = if published {
                 Verdict::PersonPublished(Reference { url, ..Reference::default() })
             } else {
@@ -155,7 +171,10 @@ async fn release_all(
 }
 
 /// The one entry that a person means.
-async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
+///
+/// # Errors
+/// Where there is none, or several.
+pub async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
     let mut found = ledger.find(what).await?;
     match found.len() {
         0 => Err(Failure::new(
@@ -178,8 +197,11 @@ async fn one(ledger: &dyn Ledger, what: &str) -> Result<EntryView, Failure> {
     }
 }
 
-/// The delivery in doubt that a person means by `ENTRY/GROUP` or `ENTRY/GROUP/GENERATION`.
-async fn doubtful(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failure> {
+/// The delivery that a person means by `ENTRY/GROUP` or `ENTRY/GROUP/GENERATION`.
+///
+/// # Errors
+/// Where it names none, or several.
+pub async fn delivery_of(ledger: &dyn Ledger, what: &str) -> Result<DeliveryView, Failure> {
     let usage = || {
         Failure::new(
             exit::USAGE,

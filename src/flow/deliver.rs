@@ -12,7 +12,7 @@ use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
 use crate::wire::Endpoint;
 
-use super::{Pacer, Parts, Sessions};
+use super::{Pacer, Parts, Sessions, compose};
 
 /// A pause before a ledger that could not be used is asked again.
 pub(super) const LEDGER_REST: Duration = Duration::from_secs(5);
@@ -214,20 +214,12 @@ impl Lane {
     }
 
     pub(super) fn piece<'a>(&self, due: &'a DueWork, group: &'a Group) -> Piece<'a> {
-        Piece {
-            entry: &due.entry,
-            entry_id: due.entry_id,
-            group,
-            key: &due.key,
-            opened: due.opened,
-            number: due.id.entry,
-            now: self.parts.clock.now(),
-        }
+        compose::piece(due, group, self.parts.clock.now())
     }
 
     fn compose(&self, piece: &Piece<'_>) -> Result<Request, String> {
-        let post = self.adapter.compose(piece, &self.known).map_err(|e| e.to_string())?;
-        self.adapter.request(&post, piece, &self.known).map_err(|e| e.to_string())
+        let composed = compose::compose(self.adapter.as_ref(), piece, &self.known);
+        composed.map(|(_, request)| request)
     }
 
     pub(super) async fn authorise(

@@ -1,6 +1,7 @@
 //! The two loops: what comes in from feeds, and what goes out through lanes. They share nothing but
 //! the ledger and a bell.
 
+pub mod compose;
 pub mod deliver;
 pub mod dispatch;
 pub mod doubt;

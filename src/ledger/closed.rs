@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand,
+    journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -64,6 +65,8 @@ refuse! {
     reopen(Replay, Who) -> Vec<ReplayStep>;
     release(Selection, Who) -> Vec<DeliveryView>;
     withdraw(Selection, String, Who) -> Vec<DeliveryView>;
+    checklist(Option<DeliveryId>, usize) -> hand::Checklist;
+    by_hand(DeliveryId, hand::Act, Who) -> hand::Moved;
     pause(Option<String>, String, Who) -> Vec<String>;
     resume(Option<String>, Who) -> Vec<String>;
     stop_all(String, Who) -> ();
@@ -71,6 +74,8 @@ refuse! {
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;
     waiting(usize) -> Vec<DeliveryView>;
+    owed(u64) -> Vec<DueWork>;
+    recent(usize) -> Vec<EntryView>;
     overview() -> Overview;
     verify(Box<dyn Fn(u64, u64) + Send>) -> journal::Proof;
     snapshot() -> PathBuf;

@@ -8,6 +8,7 @@ mod caps;
 pub mod closed;
 pub mod embedded;
 pub mod evidence;
+pub mod hand;
 pub mod journal;
 mod permit;
 mod setup;
@@ -204,6 +205,13 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Takes back deliveries that have not been sent.
     fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>>;
 
+    /// What waits for a person to post it by hand, questions first; `only` is one delivery, whatever its
+    /// number of fellows.
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist>;
+
+    /// Takes what a person does with a delivery that is posted by hand.
+    fn by_hand(&self, delivery: DeliveryId, act: hand::Act, who: Who) -> Reply<hand::Moved>;
+
     /// Stops a lane until it is resumed; `None` means every lane that the config names.
     fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>>;
 
@@ -232,6 +240,12 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Deliveries that wait: for a person, for a platform or for their time.
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>>;
+
+    /// What each group is owed of an entry, or was: the newest generation.
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>>;
+
+    /// The newest entries that more than baseline became of.
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>>;
 
     /// How things stand.
     fn overview(&self) -> Reply<Overview>;

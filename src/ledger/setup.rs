@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::route::Rules;
 use crate::model::{Caps, WhenAbsent};
 
 /// The part of a config that the ledger enforces.
@@ -26,6 +27,8 @@ pub struct Policy {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// How far apart the groups of one entry hear it.
+    pub stagger: Duration,
 }
 
 impl Default for Policy {
@@ -35,6 +38,7 @@ impl Default for Policy {
             burst: 3,
             share: 0.5,
             max_age: Duration::from_secs(7 * 86_400),
+            stagger: Duration::ZERO,
         }
     }
 }
@@ -51,7 +55,7 @@ pub struct Lane {
 }
 
 /// One audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audience {
     /// The group's name.
     pub name: String,
@@ -61,4 +65,8 @@ pub struct Audience {
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.
     pub when_absent: WhenAbsent,
+    /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
+    pub by_hand: bool,
+    /// Which entries it hears, and when.
+    pub rules: Rules,
 }

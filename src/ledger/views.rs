@@ -126,6 +126,12 @@ pub struct DeliveryView {
     /// Whether the entry's settle window is still open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Whether a person posts it by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+    /// Until when its group is left in peace, where that is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<Time>,
 }
 
 impl DeliveryView {
@@ -168,6 +174,9 @@ pub struct Overview {
     pub oldest_held: Option<Time>,
     /// The oldest delivery in doubt, and since when.
     pub oldest_doubt: Option<Time>,
+    /// Since when the oldest delivery that is due waits for a person to post it by hand.
+    #[serde(default)]
+    pub oldest_by_hand: Option<Time>,
     /// When the longest awaited second look was wanted.
     pub oldest_settling: Option<Time>,
     /// Claims granted in all.
@@ -264,6 +273,8 @@ mod tests {
                 status,
                 since: at,
                 settling: false,
+                by_hand: false,
+                quiet_until: None,
             };
             let text = serde_json::to_string(&view).expect("written");
             let back: DeliveryView = serde_json::from_str(&text).expect(&text);

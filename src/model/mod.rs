@@ -9,6 +9,7 @@ pub mod identity;
 pub(crate) mod markup;
 mod message;
 mod outcome;
+pub mod route;
 mod time;
 
 pub use caps::Caps;

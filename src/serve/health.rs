@@ -87,6 +87,7 @@ pub fn judge(
     for (since, what, way) in [
         (overview.oldest_held, "held", "oncecast release or withdraw"),
         (overview.oldest_doubt, "in doubt", "oncecast resolve"),
+        (overview.oldest_by_hand, "to be posted by hand", "oncecast hand"),
     ] {
         let Some(since) = since else { continue };
         let words = format!("something is {what} since {since}: oncecast status, then {way}");
@@ -140,6 +141,7 @@ mod tests {
             }],
             groups: Vec::new(),
             oldest_held: None,
+            oldest_by_hand: None,
             oldest_doubt: None,
             oldest_settling: None,
             claims: 0,

@@ -1,15 +1,19 @@
-//! What the house shows: health for machines, status for people, numbers for graphs. Read-only; what
-//! changes things goes through [`control`].
+//! What the house shows: health for machines, a page and a status for people, numbers for graphs. What
+//! changes things goes through [`control`], or from the page with a session that it grants.
 
 pub mod control;
+mod hand;
 mod health;
 mod metrics;
+mod page;
+mod preview;
 mod status;
+mod visitors;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,8 +32,10 @@ use crate::clock::Clock;
 use crate::config::{Config, Feed, Group, Integration};
 use crate::desk::verb::{Answer, WAITING_MAX};
 use crate::flow::deliver::login_of;
-use crate::flow::{Parts, Pulse, Sessions};
+use crate::flow::{Bell, Parts, Pulse, Sessions};
 use crate::ledger::{DeliveryView, Ledger, LedgerError, Overview};
+
+use visitors::Visitors;
 
 pub use health::{Health, judge};
 
@@ -45,6 +51,11 @@ pub struct Shared {
     config: RwLock<Facts>,
     ready: AtomicBool,
     stopping: AtomicBool,
+    visitors: Visitors,
+    /// Where the page is, once it is served.
+    address: OnceLock<SocketAddr>,
+    /// Rung after whatever a person does here.
+    bell: Bell,
 }
 
 /// What of a config is shown.
@@ -101,7 +112,8 @@ impl Shared {
     #[must_use]
     pub fn new(config: &Config, parts: &Parts) -> Self {
         let (ledger, pulse) = (Arc::clone(&parts.ledger), Arc::clone(&parts.pulse));
-        Self::with(config, ledger, pulse, Arc::clone(&parts.clock))
+        let bell = parts.bell.clone();
+        Self { bell, ..Self::with(config, ledger, pulse, Arc::clone(&parts.clock)) }
     }
 
     /// What a ledger shows while no daemon runs.
@@ -117,7 +129,25 @@ impl Shared {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (ready, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { ledger, pulse, clock, config: RwLock::new(Facts::of(config)), ready, stopping }
+        let visitors =
+            Visitors::with(config.ledger.path.with_file_name("sessions").join("page.key"));
+        let (address, bell) = (OnceLock::new(), Bell::default());
+        let config = RwLock::new(Facts::of(config));
+        Self { ledger, pulse, clock, config, ready, stopping, visitors, address, bell }
+    }
+
+    /// Says where the page is.
+    pub fn set_address(&self, address: SocketAddr) {
+        // It is told once.
+        self.address.set(address).ok();
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Shows another config.
@@ -180,6 +210,7 @@ pub async fn run(listener: TcpListener, shared: Arc<Shared>, stop: CancellationT
         .route("/healthz", get(healthz))
         .route("/status", get(status_page))
         .route("/metrics", get(metrics_page))
+        .merge(page::routes())
         .fallback(nothing_here)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared);
@@ -219,7 +250,7 @@ fn is_ours(host: &str, facts: &Facts) -> bool {
 }
 
 async fn nothing_here() -> impl IntoResponse {
-    let words = "there are /livez /readyz /healthz /status /metrics\n";
+    let words = "there are / /livez /readyz /healthz /status /metrics\n";
     (StatusCode::NOT_FOUND, words)
 }
 

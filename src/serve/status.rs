@@ -127,8 +127,12 @@ pub(super) fn text(
     }
     let Ok(overview) = overview else { return out };
     let guarantees = facts.guarantees();
-    let needs =
-        |view: &&DeliveryView| matches!(view.status, Status::Held { .. } | Status::InDoubt { .. });
+    let needs = |view: &&DeliveryView| match view.status {
+        Status::Held { .. } | Status::InDoubt { .. } => true,
+        Status::Due { not_before, .. } => view.by_hand && !view.settling && not_before <= now,
+        Status::Claimed { .. } => view.by_hand,
+        _ => false,
+    };
     let (person, rest): (Vec<&DeliveryView>, Vec<&DeliveryView>) = waiting.iter().partition(needs);
     for (title, views) in [("waits for a person", person), ("waits for its time", rest)] {
         if views.is_empty() {

@@ -37,6 +37,7 @@ async fn doubt(when_absent: WhenAbsent) -> Doubt {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent,
+            ..Audience::default()
         }],
     };
     let path = folder.path().join("ledger.redb");

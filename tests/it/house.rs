@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("feed", &["model", "clock", "config", "wire", "post"]),
     ("flow", &["model", "clock", "config", "post", "ledger", "adapter", "wire", "feed"]),
     ("desk", &["model", "config", "ledger", "cli"]),
-    ("serve", &["model", "clock", "config", "ledger", "adapter", "feed", "flow", "desk"]),
+    ("serve", &["model", "clock", "config", "post", "ledger", "adapter", "feed", "flow", "desk"]),
     ("daemon", &["model", "clock", "config", "ledger", "adapter", "wire", "flow", "desk", "serve"]),
 ];
 

@@ -32,6 +32,7 @@ fn setup(settle: Duration) -> Setup {
         lane: "lane".into(),
         feeds: feeds.iter().map(|f| (*f).into()).collect(),
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Audience::default()
     };
     Setup {
         policy: Policy { settle, ..Policy::default() },
@@ -127,6 +128,7 @@ async fn the_first_sight_of_a_feed_and_of_a_group_is_never_sent() {
         lane: "lane".into(),
         feeds: vec!["blog".into()],
         when_absent: oncecast::model::WhenAbsent::Wait,
+        ..Audience::default()
     });
     world.ledger.configure(more).await.expect("configured");
     world.see("blog", &[entry("old")]).await;

@@ -5,7 +5,15 @@ mod absent;
 mod adapters;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
+#[expect(unreachable_pub, reason = "its config is shared with the page's tests")]
+mod by_hand;
 mod cli;
+#[expect(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that cannot go on stops there; shared by its files"
+)]
+mod conformance;
 mod copies;
 mod doubt;
 mod evidence;
@@ -16,7 +24,10 @@ mod journal;
 mod kills;
 mod ledger;
 mod once;
+mod page;
+mod preview;
 mod readme;
+mod routing;
 mod service;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]

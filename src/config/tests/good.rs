@@ -155,7 +155,7 @@ fn the_sample_is_a_good_config() {
     assert_eq!(config.warnings, [""; 0]);
     let mut kinds: Vec<_> = config.integrations.iter().map(|i| i.platform.kind()).collect();
     kinds.dedup();
-    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook"]);
+    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook", "by-hand"]);
 }
 
 #[test]

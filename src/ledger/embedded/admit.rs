@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 use super::batch::Batch;
-use super::records::{DeliveryRow, EntryRow};
+use super::records::{DeliveryRow, EntryRow, Routing};
 
 /// A feed that gives an item a new guid at every poll teaches nothing after this many.
 const LEARNT_MAX: u32 = 64;
@@ -261,6 +261,7 @@ impl Batch<'_, '_> {
                 key: IdempotencyKey::of(&entry.id, name, 1),
                 first_sent: None,
                 haunted: false,
+                routing: Routing::Open,
                 absent: Vec::new(),
                 request: None,
                 lines: vec![line],

@@ -131,6 +131,11 @@ impl Core {
         Some((audience, lane))
     }
 
+    /// Whether a person posts to this group.
+    pub(super) fn is_by_hand(&self, group: u32) -> bool {
+        self.audience(group).is_some_and(|(audience, _)| audience.by_hand)
+    }
+
     /// How long after a call of unknown outcome the platform is asked, or is called again.
     pub(super) fn doubt_after(&self, group: u32) -> Duration {
         self.audience(group).map_or(DOUBT_AFTER, |(_, lane)| lane.doubt_after)

@@ -29,6 +29,9 @@ impl Batch<'_, '_> {
         let Status::Due { not_before, .. } = row.status else {
             return Ok(Claim::Gone(row.status.kind()));
         };
+        if self.core.is_by_hand(id.group) {
+            return Ok(for_a_person());
+        }
         let entry = self.tables.entry(id.entry)?;
         if let Some(look) = entry.settles {
             return Ok(self.wait_until(look, "its entry wants a second look".to_owned()));
@@ -38,6 +41,12 @@ impl Batch<'_, '_> {
         }
         if self.may_be_forgotten(&row)? {
             return self.haunted(id, row, &entry, request);
+        }
+        let Some(row) = self.route(id, row)? else {
+            return Ok(Claim::Gone(self.delivery(id)?.status.kind()));
+        };
+        if let Some((wait, why)) = self.left_in_peace(id)? {
+            return Ok(Claim::NotNow { wait: Some(wait), why });
         }
         // What an earlier claim froze is what every later one says.
         let request = row.request.clone().unwrap_or(request);
@@ -52,6 +61,9 @@ impl Batch<'_, '_> {
         let row = self.delivery(id)?;
         if !matches!(row.status, Status::InDoubt { .. }) {
             return Ok(Claim::Gone(row.status.kind()));
+        }
+        if self.core.is_by_hand(id.group) || self.hand_of(&row)?.is_some() {
+            return Ok(for_a_person());
         }
         let (Some(request), Some(first)) = (row.request.clone(), row.first_sent) else {
             return Ok(Claim::NotNow { wait: None, why: "its request was not kept".to_owned() });
@@ -124,47 +136,12 @@ impl Batch<'_, '_> {
         request: Request,
         event: impl FnOnce(u64) -> Event,
     ) -> Result<Claim, LedgerError> {
-        if let Some(why) = self.stopped()? {
-            return Ok(Claim::NotNow { wait: None, why });
+        if let Some(no) = self.walls(id)? {
+            return Ok(no);
         }
-        let Some((audience, lane)) = self.core.audience(id.group) else {
-            let why = "its group is no longer in the config".to_owned();
-            return Ok(Claim::NotNow { wait: None, why });
-        };
-        let (lane_name, lane_caps) = (audience.lane.clone(), lane.caps);
-        let lane = self.tables.lane(&lane_name)?;
-        if let Some(why) = lane.paused.or(lane.stopped) {
-            return Ok(Claim::NotNow { wait: None, why: format!("{lane_name} is stopped: {why}") });
-        }
-        if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
-            return Ok(self.wait_until(until, format!("{lane_name} rests after failures")));
-        }
-        let claims = self.counted(lane.number, lane_caps.most())?;
-        if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
-            return Ok(self.wait_until(until, format!("{lane_name}: {why}")));
-        }
-        if let Some(why) = no_room(self.core.disk.as_ref(), self.core.folder()) {
-            return Ok(Claim::NotNow { wait: Some(Duration::from_secs(60)), why });
-        }
-
-        self.numbers.claim += 1;
-        let number = self.numbers.claim;
-        let attempt = match &row.status {
-            Status::Due { attempt, .. } | Status::InDoubt { attempt, .. } => attempt + 1,
-            _ => 1,
-        };
-        let digest = HEXLOWER.encode(&Sha256::digest(request.body.as_bytes()));
-        let detail =
-            format!("claim {number}: {} {} sha256:{digest}", request.method.as_str(), request.path);
-        let row = DeliveryRow {
-            first_sent: row.first_sent.or(Some(self.now)),
-            request: Some(request.clone()),
-            absent: Vec::new(),
-            ..row
-        };
-        let row = self.apply(id, &row, entry, event(number), "daemon", &detail)?;
-        self.tables.add_claim(lane.number, self.now, number)?;
-        self.claims.push(Claimed { number, at: self.now, key: witness::key_hash(&row.key) });
+        let how = format!("{} {}", request.method.as_str(), request.path);
+        let told = By { who: "daemon", how: &how };
+        let (row, number, attempt) = self.make_claim(id, row, entry, &request, event, told)?;
         Ok(Claim::Granted(Permit {
             delivery: id,
             number,
@@ -173,6 +150,69 @@ impl Batch<'_, '_> {
             key: row.key,
             granted: Mark::here(),
         }))
+    }
+
+    /// Every wall that stands before a claim, whoever claims; `None` where all are open.
+    pub(super) fn walls(&self, id: DeliveryId) -> Result<Option<Claim>, LedgerError> {
+        if let Some(why) = self.stopped()? {
+            return Ok(Some(Claim::NotNow { wait: None, why }));
+        }
+        let Some((audience, lane)) = self.core.audience(id.group) else {
+            let why = "its group is no longer in the config".to_owned();
+            return Ok(Some(Claim::NotNow { wait: None, why }));
+        };
+        let (lane_name, lane_caps) = (&audience.lane, lane.caps);
+        let lane = self.tables.lane(lane_name)?;
+        if let Some(why) = lane.paused.or(lane.stopped) {
+            let why = format!("{lane_name} is stopped: {why}");
+            return Ok(Some(Claim::NotNow { wait: None, why }));
+        }
+        if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
+            return Ok(Some(self.wait_until(until, format!("{lane_name} rests after failures"))));
+        }
+        let claims = self.counted(lane.number, lane_caps.most())?;
+        if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
+            return Ok(Some(self.wait_until(until, format!("{lane_name}: {why}"))));
+        }
+        if let Some(why) = no_room(self.core.disk.as_ref(), self.core.folder()) {
+            return Ok(Some(Claim::NotNow { wait: Some(Duration::from_secs(60)), why }));
+        }
+        Ok(None)
+    }
+
+    /// Makes a claim, which its lane's caps count and the witness hears of: the row as it stands then,
+    /// the claim's number, and its number within the delivery.
+    pub(super) fn make_claim(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        request: &Request,
+        event: impl FnOnce(u64) -> Event,
+        by: By<'_>,
+    ) -> Result<(DeliveryRow, u64, u32), LedgerError> {
+        let lane = match self.core.audience(id.group) {
+            Some((audience, _)) => self.tables.lane(&audience.lane)?.number,
+            None => return Err(LedgerError::Refused("its group is not in the config".to_owned())),
+        };
+        self.numbers.claim += 1;
+        let number = self.numbers.claim;
+        let attempt = match &row.status {
+            Status::Due { attempt, .. } | Status::InDoubt { attempt, .. } => attempt + 1,
+            _ => 1,
+        };
+        let digest = HEXLOWER.encode(&Sha256::digest(request.body.as_bytes()));
+        let detail = format!("claim {number}: {} sha256:{digest}", by.how);
+        let row = DeliveryRow {
+            first_sent: row.first_sent.or(Some(self.now)),
+            request: Some(request.clone()),
+            absent: Vec::new(),
+            ..row
+        };
+        let row = self.apply(id, &row, entry, event(number), by.who, &detail)?;
+        self.tables.add_claim(lane, self.now, number)?;
+        self.claims.push(Claimed { number, at: self.now, key: witness::key_hash(&row.key) });
+        Ok((row, number, attempt))
     }
 
     /// The lane's newest claims, as its caps count them: oldest first.
@@ -193,7 +233,7 @@ impl Batch<'_, '_> {
     }
 
     /// A lost ledger has claimed this delivery: what became of it is not known here.
-    fn haunted(
+    pub(super) fn haunted(
         &mut self,
         id: DeliveryId,
         row: DeliveryRow,
@@ -232,6 +272,19 @@ impl Batch<'_, '_> {
     fn wait_until(&self, until: Time, why: String) -> Claim {
         Claim::NotNow { wait: Some(until.since(self.now)), why }
     }
+}
+
+/// Who claims, and how it will be posted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) who: &'a str,
+    pub(super) how: &'a str,
+}
+
+/// The daemon never posts where a person does: neither may serve a group beside the other.
+fn for_a_person() -> Claim {
+    let why = "a person posts it by hand: oncecast hand".to_owned();
+    Claim::NotNow { wait: None, why }
 }
 
 /// Says so where the disk has no room to record an outcome.

@@ -334,6 +334,7 @@ impl<'txn> Work<'txn> {
             first_sent,
             // Whatever is not final may have gone on there: it is never repeated by itself.
             haunted: true,
+            routing: super::records::Routing::Open,
             absent: Vec::new(),
             request: None,
             lines,

@@ -21,6 +21,7 @@ mod compact;
 mod copy;
 pub mod disk;
 mod frozen;
+mod hand;
 mod import;
 mod lock;
 mod open;
@@ -29,6 +30,7 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod route;
 mod settle;
 mod tables;
 #[cfg(test)]
@@ -48,8 +50,9 @@ use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand as by_hand, journal,
 };
 use batch::Batch;
 use disk::Disk;
@@ -208,6 +211,14 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
     }
 
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {
+        self.call(move |batch| batch.checklist(only, limit))
+    }
+
+    fn by_hand(&self, delivery: DeliveryId, act: by_hand::Act, who: Who) -> Reply<by_hand::Moved> {
+        self.call(move |batch| batch.by_hand(delivery, act, &who))
+    }
+
     fn pause(&self, lane: Option<String>, why: String, who: Who) -> Reply<Vec<String>> {
         self.call(move |batch| batch.pause(lane.as_deref(), &why, &who))
     }
@@ -242,6 +253,14 @@ impl Ledger for Embedded {
 
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
         self.call(move |batch| batch.waiting(limit))
+    }
+
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.call(move |batch| batch.owed(entry))
+    }
+
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.call(move |batch| batch.recent(limit))
     }
 
     fn overview(&self) -> Reply<Overview> {

@@ -292,7 +292,10 @@ fn recover(batch: &mut Batch<'_, '_>, after_start: bool) -> Result<(), LedgerErr
             }
             let now = batch.now;
             let (event, why) = if after_start {
-                let evidence = "the daemon ended while it was being sent".to_owned();
+                let evidence = match batch.hand_of(&row)? {
+                    None => "the daemon ended while it was being sent".to_owned(),
+                    Some(who) => super::hand::unsaid(&who),
+                };
                 (Event::Doubt { evidence, next_look: now }, "found claimed at start")
             } else if maybe {
                 let evidence = "an earlier attempt may have been seen".to_owned();

@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 use super::batch::{Batch, Told};
-use super::records::{Agenda, DeliveryRow, EntryRow};
+use super::records::{Agenda, DeliveryRow, EntryRow, Routing};
 use super::settle::without_request;
 
 /// The longest rest between two questions about one delivery in doubt.
@@ -36,6 +36,10 @@ impl Batch<'_, '_> {
                 continue;
             }
             let event = Event::Release { not_before: self.now };
+            // Whoever names the group wants it there.
+            let routing =
+                if selection.group.is_some() { Routing::ByHand } else { Routing::Approved };
+            let row = DeliveryRow { routing, ..row };
             let row = self.apply(id, &row, &entry, event, who, "")?;
             released.push(self.view(id, &row, &entry));
         }
@@ -132,7 +136,10 @@ impl Batch<'_, '_> {
                 (Event::Looked { evidence: evidence.clone(), next_look }, evidence)
             }
         };
-        let row = if matches!(event, Event::Found(_)) { without_request(row) } else { row };
+        // What a person was to paste is no request: no later claim may take it for one.
+        let done = matches!(event, Event::Found(_));
+        let pasted = matches!(event, Event::Absent { .. }) && self.hand_of(&row)?.is_some();
+        let row = if done || pasted { without_request(row) } else { row };
         // Looking again and again is no news: only what settles it is a line of evidence.
         if let Event::Looked { .. } = event {
             let status =
@@ -161,6 +168,10 @@ impl Batch<'_, '_> {
         };
         let sends = audience.when_absent == WhenAbsent::Send;
         if !sends || *attempt >= ABSENT_SENDS_MAX || row.haunted || self.is_replaced(id)? {
+            return Ok(false);
+        }
+        if self.hand_of(row)?.is_some() {
+            // Only the person who began it knows.
             return Ok(false);
         }
         Ok(matches!(row.absent[..], [first, last] if last.since(first) >= ABSENT_APART))
@@ -196,6 +207,7 @@ impl Batch<'_, '_> {
                 .groups
                 .iter()
                 .filter(|g| g.feeds.contains(&entry.feed))
+                .filter(|g| g.rules.refuses(&entry.entry, entry.first_seen, self.now).is_none())
                 .filter_map(|g| Some((g.name.clone(), *self.core.groups.get(&g.name)?)))
                 .collect(),
         };
@@ -244,6 +256,7 @@ impl Batch<'_, '_> {
                     row
                 } else {
                     let event = Event::Release { not_before: self.now };
+                    let row = DeliveryRow { routing: Routing::ByHand, ..row };
                     self.apply(id, &row, entry, event, who, "replay")?
                 };
                 return Ok(step(self, id, &row, true, "it was held and is let go"));
@@ -297,6 +310,7 @@ impl Batch<'_, '_> {
             key: IdempotencyKey::of(&entry.id, group, id.generation),
             first_sent: None,
             haunted: false,
+            routing: Routing::ByHand,
             absent: Vec::new(),
             request: None,
             lines: Vec::new(),

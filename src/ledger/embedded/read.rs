@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ledger::{
     DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
-    Waiting, Work, caps, journal,
+    Selection, Waiting, Work, caps, journal,
 };
 use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
@@ -16,12 +16,15 @@ use super::records::{Agenda, DeliveryRow, EntryRow};
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
+/// How far back news is looked for: a new feed brings a whole archive of baseline.
+const RECENT_WALK: usize = 500;
 /// How often a house at rest is looked at for whether its STOP file is gone.
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
 impl Batch<'_, '_> {
     pub(super) fn due(&mut self, lane_name: &str) -> Result<Waiting, LedgerError> {
         let nothing = |wake| Ok(Waiting { work: None, wake });
+        let asks = self.doubt_abandoned(lane_name)?;
         if let Some(wake) = self.rest_of(lane_name)? {
             return nothing(wake);
         }
@@ -31,10 +34,11 @@ impl Batch<'_, '_> {
             .setup
             .groups
             .iter()
-            .filter(|g| g.lane == lane_name)
+            // What a person posts is no work of the daemon's.
+            .filter(|g| g.lane == lane_name && !g.by_hand)
             .filter_map(|g| self.core.groups.get(&g.name).copied())
             .collect();
-        let mut wake: Option<Time> = None;
+        let mut wake: Option<Time> = asks;
         let mut sooner = |time: Time| wake = Some(wake.map_or(time, |w| w.min(time)));
         let mut next: Option<(Time, DeliveryId)> = None;
         for group in groups {
@@ -47,7 +51,7 @@ impl Batch<'_, '_> {
                     return self.doubt(id, row);
                 }
             }
-            for (time, id) in self.tables.agenda(Agenda::Due, group, 1)? {
+            if let Some((time, id)) = self.first_due(group)? {
                 if time > self.now {
                     sooner(time);
                 } else if next.is_none_or(|(t, n)| (time, id) < (t, n)) {
@@ -67,7 +71,10 @@ impl Batch<'_, '_> {
 
     pub(super) fn due_one(&mut self, id: DeliveryId) -> Result<Waiting, LedgerError> {
         let nothing = |wake| Ok(Waiting { work: None, wake });
-        let Some((_, lane)) = self.core.audience(id.group) else { return nothing(None) };
+        let Some((audience, lane)) = self.core.audience(id.group) else { return nothing(None) };
+        if audience.by_hand {
+            return nothing(None);
+        }
         let lane = lane.name.clone();
         if let Some(wake) = self.rest_of(&lane)? {
             return nothing(wake);
@@ -111,7 +118,11 @@ impl Batch<'_, '_> {
         Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })
     }
 
-    fn due_work(&self, id: DeliveryId, row: DeliveryRow) -> Result<DueWork, LedgerError> {
+    pub(super) fn due_work(
+        &self,
+        id: DeliveryId,
+        row: DeliveryRow,
+    ) -> Result<DueWork, LedgerError> {
         let entry = self.tables.entry(id.entry)?;
         let attempt = match row.status {
             Status::Due { attempt, .. } | Status::InDoubt { attempt, .. } => attempt,
@@ -147,6 +158,11 @@ impl Batch<'_, '_> {
             status: row.status.clone(),
             since: row.since,
             settling: Self::is_settling(row, entry),
+            by_hand: self.core.is_by_hand(id.group),
+            quiet_until: match row.status {
+                Status::Due { .. } => self.quiet_until(id.group),
+                _ => None,
+            },
         }
     }
 
@@ -216,6 +232,25 @@ impl Batch<'_, '_> {
         Ok(views)
     }
 
+    pub(super) fn owed(&mut self, entry: u64) -> Result<Vec<DueWork>, LedgerError> {
+        let newest = self.newest(&Selection { entry, group: None })?;
+        newest.into_iter().map(|(id, row)| self.due_work(id, row)).collect()
+    }
+
+    pub(super) fn recent(&mut self, limit: usize) -> Result<Vec<EntryView>, LedgerError> {
+        let mut recent = Vec::new();
+        for number in (1..=self.numbers.entry).rev().take(RECENT_WALK) {
+            if recent.len() == limit {
+                break;
+            }
+            let view = self.entry_view(number)?;
+            if view.deliveries.iter().any(|d| !matches!(d.status, Status::Baseline)) {
+                recent.push(view);
+            }
+        }
+        Ok(recent)
+    }
+
     pub(super) fn overview(&mut self, bytes: u64) -> Result<Overview, LedgerError> {
         let mut lanes = Vec::new();
         for lane in &self.core.setup.lanes {
@@ -261,6 +296,7 @@ impl Batch<'_, '_> {
             lanes,
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),
+            oldest_by_hand: self.oldest_by_hand()?,
             oldest_doubt,
             oldest_settling: self.listed(Agenda::Settling, 1)?.first().map(|(look, _)| *look),
             claims: self.numbers.claim,

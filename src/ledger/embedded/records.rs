@@ -111,11 +111,34 @@ pub(super) struct DeliveryRow {
     /// When the platform was asked in full and did not have it, since it was last sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) absent: Vec<Time>,
+    /// What of its group's rules still decides about it.
+    #[serde(default, skip_serializing_if = "Routing::is_open")]
+    pub(super) routing: Routing,
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
     /// Its lines in the journal.
     pub(super) lines: Vec<u64>,
+}
+
+/// What of its group's rules still decides about a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Routing {
+    /// All of them.
+    #[default]
+    Open,
+    /// A person has let it go: it needs no approval.
+    Approved,
+    /// A person wants it in this group, whatever the rules say.
+    ByHand,
+}
+
+impl Routing {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
 }
 
 /// One lane's own memory.

@@ -28,6 +28,7 @@ fn setup(groups: &[&str]) -> Setup {
         lane: "lane".into(),
         feeds: vec!["blog".into()],
         when_absent: crate::model::WhenAbsent::Wait,
+        ..Audience::default()
     };
     Setup {
         policy: Policy { settle: Duration::ZERO, ..Policy::default() },

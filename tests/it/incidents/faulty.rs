@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, EntryView, Intake, Ledger, LedgerError, Overview, Replay,
-    ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
+    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
+    journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
 
@@ -89,6 +90,12 @@ impl Ledger for Faulty {
     fn withdraw(&self, selection: Selection, why: String, who: String) -> Reply<Vec<DeliveryView>> {
         self.real.withdraw(selection, why, who)
     }
+    fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist> {
+        self.real.checklist(only, limit)
+    }
+    fn by_hand(&self, id: DeliveryId, act: hand::Act, who: String) -> Reply<hand::Moved> {
+        self.real.by_hand(id, act, who)
+    }
     fn pause(&self, lane: Option<String>, why: String, who: String) -> Reply<Vec<String>> {
         self.real.pause(lane, why, who)
     }
@@ -106,6 +113,12 @@ impl Ledger for Faulty {
     }
     fn history(&self, entry: u64) -> Reply<Vec<journal::Line>> {
         self.real.history(entry)
+    }
+    fn owed(&self, entry: u64) -> Reply<Vec<DueWork>> {
+        self.real.owed(entry)
+    }
+    fn recent(&self, limit: usize) -> Reply<Vec<EntryView>> {
+        self.real.recent(limit)
     }
     fn waiting(&self, limit: usize) -> Reply<Vec<DeliveryView>> {
         self.real.waiting(limit)

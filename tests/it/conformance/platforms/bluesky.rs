@@ -1,0 +1,112 @@
+//! A PDS, as the reference server was seen to answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use oncecast::model::Time;
+use serde_json::{Value, json};
+
+use super::{Answer, Call, Platform, secret};
+
+#[derive(Default)]
+pub struct Pds {
+    /// The number of the session that is good.
+    session: u32,
+    records: BTreeMap<String, Value>,
+}
+
+impl Pds {
+    fn bearer(&self, word: &str) -> String {
+        format!("Bearer {word}-{}", self.session)
+    }
+
+    fn open_session(&mut self) -> Answer {
+        self.session += 1;
+        let (access, refresh) =
+            (format!("access-{}", self.session), format!("refresh-{}", self.session));
+        Answer::json(
+            200,
+            &json!({ "did": "did:plc:abc", "accessJwt": access, "refreshJwt": refresh }),
+        )
+    }
+
+    fn uri(rkey: &str) -> String {
+        format!("at://did:plc:abc/app.bsky.feed.post/{rkey}")
+    }
+}
+
+impl Platform for Pds {
+    fn config(&self, url: &str) -> String {
+        format!(
+            "[[integration]]\nname = \"sky\"\nkind = \"bluesky\"\nurl = \"{url}\"\n\
+             identifier = \"blog.example\"\npassword = {{ env = \"KIT_PASSWORD\" }}\n\
+             [[group]]\nname = \"readers\"\nintegration = \"sky\"\n"
+        )
+    }
+
+    fn publishes(&self, call: &Call) -> bool {
+        call.is("POST", "/xrpc/com.atproto.repo.putRecord")
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        if call.is("POST", "/xrpc/com.atproto.server.createSession") {
+            assert_eq!(call.json()["password"], secret("KIT_PASSWORD"));
+            return self.open_session();
+        }
+        if call.is("POST", "/xrpc/com.atproto.server.refreshSession") {
+            if call.header("authorization") != self.bearer("refresh") {
+                return Answer::json(400, &json!({ "error": "ExpiredToken" }));
+            }
+            return self.open_session();
+        }
+        assert!(call.is("GET", "/xrpc/com.atproto.repo.getRecord"), "{call:?}");
+        let rkey = call.path.rsplit('=').next().unwrap();
+        match self.records.get(rkey) {
+            Some(record) => {
+                Answer::json(200, &json!({ "uri": Self::uri(rkey), "cid": "c", "value": record }))
+            }
+            None => Answer::json(400, &json!({ "error": "RecordNotFound" })),
+        }
+    }
+
+    fn take(&mut self, call: &Call) -> Answer {
+        if call.header("authorization") != self.bearer("access") {
+            return Answer::json(400, &json!({ "error": "ExpiredToken" }));
+        }
+        let body = call.json();
+        let rkey = body["rkey"].as_str().unwrap().to_owned();
+        assert!(body["swapRecord"].is_null() && body.get("swapRecord").is_some());
+        match self.records.get(&rkey) {
+            Some(there) if *there != body["record"] => {
+                return Answer::json(400, &json!({ "error": "InvalidSwap" }));
+            }
+            Some(_) => {}
+            None => drop(self.records.insert(rkey.clone(), body["record"].clone())),
+        }
+        Answer::json(200, &json!({ "uri": Self::uri(&rkey), "cid": "c" }))
+    }
+
+    fn alter(&mut self) {
+        self.records.values_mut().for_each(|record| record["text"] = json!("something else"));
+    }
+
+    fn rate_limit(&self, wait: Duration, now: Time) -> Answer {
+        let reset = now.plus(wait).as_millis() / 1000;
+        Answer::json(429, &json!({ "error": "RateLimitExceeded" }))
+            .with("ratelimit-limit", "5000")
+            .with("ratelimit-reset", reset.to_string())
+    }
+
+    fn expire(&mut self) -> Answer {
+        self.session += 1;
+        Answer::json(400, &json!({ "error": "ExpiredToken", "message": "Token has expired" }))
+    }
+
+    fn refuse(&self) -> Answer {
+        Answer::json(400, &json!({ "error": "InvalidRequest", "message": "Invalid record" }))
+    }
+
+    fn seen(&self) -> usize {
+        self.records.len()
+    }
+}

@@ -1,0 +1,110 @@
+//! A Mastodon, and one of the servers that speak its API and ignore `Idempotency-Key`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use oncecast::model::Time;
+use serde_json::{Value, json};
+
+use super::{Answer, Call, Platform, secret};
+
+pub struct Server {
+    keeps_keys: bool,
+    keys: BTreeMap<String, usize>,
+    statuses: Vec<Value>,
+}
+
+impl Server {
+    pub fn new(keeps_keys: bool) -> Self {
+        let (keys, statuses) = Default::default();
+        Self { keeps_keys, keys, statuses }
+    }
+}
+
+impl Platform for Server {
+    fn config(&self, url: &str) -> String {
+        format!(
+            "[[integration]]\nname = \"fedi\"\nkind = \"mastodon\"\nurl = \"{url}\"\n\
+             token = {{ env = \"KIT_TOKEN\" }}\n\
+             [[group]]\nname = \"readers\"\nintegration = \"fedi\"\n"
+        )
+    }
+
+    fn publishes(&self, call: &Call) -> bool {
+        call.is("POST", "/api/v1/statuses")
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        assert_eq!(call.header("authorization"), format!("Bearer {}", secret("KIT_TOKEN")));
+        if call.is("GET", "/api/v2/instance") {
+            let (version, source) = match self.keeps_keys {
+                true => ("4.3.2", "https://github.com/mastodon/mastodon"),
+                false => ("2.7.2 (compatible; Elsewhere 1.0)", "https://elsewhere.example"),
+            };
+            return Answer::json(200, &json!({ "version": version, "source_url": source }));
+        }
+        if call.is("GET", "/api/v1/accounts/verify_credentials") {
+            return Answer::json(200, &json!({ "id": "42", "acct": "blog" }));
+        }
+        assert!(call.is("GET", "/api/v1/accounts/42/statuses"), "{call:?}");
+        let older = call.path.contains("max_id");
+        let newest: Vec<&Value> = self.statuses.iter().rev().filter(|_| !older).collect();
+        Answer::json(200, &json!(newest))
+    }
+
+    fn take(&mut self, call: &Call) -> Answer {
+        let key = call.header("idempotency-key").to_owned();
+        if let Some(at) = self.keys.get(&key).filter(|_| self.keeps_keys) {
+            return Answer::json(200, &self.statuses[*at]);
+        }
+        let text = call.json()["status"].as_str().unwrap().to_owned();
+        let (title, link) = text.rsplit_once("\n\n").unwrap();
+        let id = (self.statuses.len() + 1).to_string();
+        let status = json!({
+            "id": id,
+            "url": format!("https://server.example/@blog/{id}"),
+            "created_at": call.now.to_string(),
+            "visibility": "public",
+            "content": format!("<p>{title}</p><p><a href=\"{link}\">{link}</a></p>"),
+        });
+        self.keys.insert(key, self.statuses.len());
+        self.statuses.push(status.clone());
+        Answer::json(200, &status)
+    }
+
+    /// The real one takes the same key once; the other would show it twice, which is its own doing.
+    fn repeated(&mut self, call: &Call) -> Answer {
+        if self.keeps_keys { self.take(call) } else { Answer::json(409, &json!({})) }
+    }
+
+    fn alter(&mut self) {
+        for status in &mut self.statuses {
+            let content = status["content"].as_str().unwrap();
+            let wrapped =
+                content.replace(">http://", "><span>http://</span><span>").replace("All", "");
+            status["content"] = json!(wrapped);
+        }
+    }
+
+    fn forget_keys(&mut self) {
+        self.keys.clear();
+    }
+
+    fn rate_limit(&self, wait: Duration, now: Time) -> Answer {
+        let reset = now.plus(wait).to_timestamp().strftime("%Y-%m-%dT%H:%M:%S.123456Z");
+        Answer::json(429, &json!({ "error": "Too many requests" }))
+            .with("x-ratelimit-reset", reset.to_string())
+    }
+
+    fn expire(&mut self) -> Answer {
+        Answer::json(401, &json!({ "error": "The access token is invalid" }))
+    }
+
+    fn refuse(&self) -> Answer {
+        Answer::json(422, &json!({ "error": "Validation failed: Text can't be blank" }))
+    }
+
+    fn seen(&self) -> usize {
+        self.statuses.len()
+    }
+}

@@ -1,0 +1,66 @@
+//! The platforms as their documentation and their real software have them: what they store, what they
+//! show, how they say no.
+
+mod bluesky;
+mod mastodon;
+mod matrix;
+mod webhook;
+
+use std::time::Duration;
+
+use oncecast::model::Time;
+
+use super::server::{Answer, Call};
+
+/// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
+pub const SECRETS: [(&str, &str); 3] = [
+    ("KIT_TOKEN", "s3cret-token-of-the-kit"),
+    ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
+    ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
+];
+
+/// The value of a secret.
+pub fn secret(name: &str) -> &'static str {
+    SECRETS.iter().find(|(n, _)| *n == name).unwrap().1
+}
+
+/// One platform.
+pub trait Platform: Send {
+    /// One integration and one group of it.
+    fn config(&self, url: &str) -> String;
+    /// Whether readers see something after this call.
+    fn publishes(&self, call: &Call) -> bool;
+    /// Answers any other call.
+    fn answer(&mut self, call: &Call) -> Answer;
+    /// Takes a publish call as it does on a good day.
+    fn take(&mut self, call: &Call) -> Answer;
+    /// What it says of a call that it has taken already.
+    fn repeated(&mut self, call: &Call) -> Answer {
+        self.take(call)
+    }
+    /// Changes what it shows.
+    fn alter(&mut self);
+    /// Forgets every key that it was given.
+    fn forget_keys(&mut self) {}
+    /// Too many requests, in its own words and units.
+    fn rate_limit(&self, wait: Duration, now: Time) -> Answer;
+    /// Ends the session, and says so.
+    fn expire(&mut self) -> Answer;
+    /// It does not like the post.
+    fn refuse(&self) -> Answer;
+    /// How many posts its readers see.
+    fn seen(&self) -> usize;
+}
+
+/// A row's name, adapter first, and its platform.
+pub type Row = (&'static str, fn() -> Box<dyn Platform>);
+
+/// Every row of the table.
+pub const ROWS: &[Row] = &[
+    ("bluesky", || Box::new(bluesky::Pds::default())),
+    ("mastodon", || Box::new(mastodon::Server::new(true))),
+    ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
+    ("matrix", || Box::new(matrix::Homeserver::default())),
+    ("webhook", || Box::new(webhook::Receiver::new(false))),
+    ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
+];
