@@ -184,6 +184,23 @@ pub enum Command {
     /// Say whether a delivery in doubt is there
     #[command(long_about = long::RESOLVE, override_usage = long::RESOLVE_USAGE)]
     Resolve(Resolve),
+    /// Ask each feed as its next poll will, and say what would come of it; nothing is sent or written
+    #[command(long_about = long::PLAN)]
+    Plan {
+        /// Of this feed alone
+        #[arg(value_name = "FEED")]
+        feed: Option<String>,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask for a feed now, whatever was remembered against it
+    #[command(long_about = long::POLL)]
+    Poll {
+        /// The feed's name
+        #[arg(value_name = "FEED")]
+        feed: String,
+    },
     /// Post by hand what no API takes: the list, and what you did
     #[command(long_about = long::HAND)]
     Hand(Hand),

@@ -49,6 +49,7 @@ impl House {
             burst: 1_000_000,
             share: 1.0,
             max_age: Duration::from_secs(86_400),
+            crash_loop: 0,
             ..Policy::default()
         };
         let lane = |name: &&str| Lane {

@@ -220,6 +220,8 @@ pub struct Doubt<'a> {
     pub request: &'a Request,
     /// When it was first sent.
     pub first_sent: Time,
+    /// Whether a person never had it sent a second time: what says the same may else be the other.
+    pub alone: bool,
 }
 
 /// The next step of a question.

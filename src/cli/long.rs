@@ -124,6 +124,20 @@ faults are told.
 
 Example: oncecast reload";
 
+pub(super) const PLAN: &str = "\
+Ask each feed as its next poll will, and say what would come of it: what is new and by what it \
+would be known, what would be held and why, for which groups and when it would go out, and when \
+the feed is asked next and why. Nothing is sent and nothing is written. It works while the daemon \
+runs and while it does not.
+
+Example: oncecast plan blog";
+
+pub(super) const POLL: &str = "\
+Ask for a feed now. A feed that is gone for good, as its server said, is asked again only so; \
+and a server's wish to be left alone is overridden, so be sure of it.
+
+Example: oncecast poll blog";
+
 pub(super) const LEDGER: &str = "\
 Prove, export, back up or mend the ledger: the durable memory of what was sent.
 

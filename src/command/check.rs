@@ -100,7 +100,9 @@ async fn ledger(config: &Config) -> Finding {
             ledger.close().await.ok();
             found(match overview {
                 Ok(overview) => match overview.trust {
-                    crate::ledger::Trust::Sends => None,
+                    crate::ledger::Trust::Sends => overview
+                        .stopped
+                        .map(|why| format!("{why}; to go on: oncecast resume --all")),
                     crate::ledger::Trust::Observes { why, mend } => {
                         Some(format!("{why}; to mend it: {mend}"))
                     }

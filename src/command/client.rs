@@ -21,7 +21,11 @@ const SNAPSHOT_MAX: Duration = Duration::from_secs(3_600);
 /// Asks the daemon; `None` where none runs.
 pub(super) async fn ask_daemon(config: &Config, verb: &Verb) -> Result<Option<Answer>, Failure> {
     let path = &config.serve.control;
-    let patience = if *verb == Verb::Snapshot { SNAPSHOT_MAX } else { ANSWER_MAX };
+    let patience = match verb {
+        // A copy of a large ledger, or the answers of many servers.
+        Verb::Snapshot | Verb::Plan { .. } => SNAPSHOT_MAX,
+        _ => ANSWER_MAX,
+    };
     let answer: Option<Result<Answer, Failure>> =
         control::ask_for(path, verb, patience).await.map_err(|error| {
             let code = match error.kind() {

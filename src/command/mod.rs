@@ -5,6 +5,7 @@ mod client;
 mod demo;
 mod hand;
 mod ledger;
+mod plan;
 mod replay;
 mod run;
 mod talk;
@@ -48,6 +49,7 @@ pub async fn perform(cli: Cli) -> Outcome {
                 LedgerCommand::Compact { json } => ledger::compact(&config, json).await,
             }
         }
+        Command::Plan { feed, json } => plan::plan(&bare(&place()?)?, feed, json).await,
         Command::Hand(what) => hand::hand(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,

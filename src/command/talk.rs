@@ -19,6 +19,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
     let (verb, json) = match command {
         Command::Status { json } => return super::check::status(config, json).await,
         Command::Reload => (Verb::Reload, false),
+        Command::Poll { feed } => (Verb::Poll { feed: named(config, feed)? }, false),
         Command::Page => (Verb::Page, false),
         Command::Preview { entry, group, json } => (Verb::Preview { entry, group }, json),
         Command::Why { entry, json } => (Verb::Why { entry }, json),
@@ -70,6 +71,16 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
         show(&answer);
     }
     Ok(exit::OK)
+}
+
+/// A feed of the config.
+fn named(config: &Config, feed: String) -> Result<String, Failure> {
+    if config.feeds.iter().any(|known| known.name == feed) {
+        return Ok(feed);
+    }
+    let names: Vec<&str> = config.feeds.iter().map(|feed| feed.name.as_str()).take(20).collect();
+    let words = format!("there is no feed {feed:?}; the config has {}", names.join(", "));
+    Err(Failure::new(exit::NO_INPUT, words))
 }
 
 /// Stops everything by the file, which works even when the daemon hangs, and then by the word, which
@@ -136,6 +147,7 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
+        Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
     }
 }

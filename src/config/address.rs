@@ -107,6 +107,17 @@ pub(super) fn same_url(url: &Url) -> String {
     format!("{host}{port}{}{query}", url.path().trim_end_matches('/'))
 }
 
+impl FeedSource {
+    /// Whether it is on this machine, where nobody else is bothered.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        match self {
+            Self::Http(url) => is_loopback(url),
+            Self::File(_) => true,
+        }
+    }
+}
+
 /// Whether what is sent there stays on this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address::tidy;
-use super::keys::{guard as g, ledger as l, serve as s};
+use super::keys::{guard as g, ledger as l, poll as p, serve as s};
 use super::problem::{Fault, Problems};
 use super::search::folders;
 use super::secret::Vault;
 use super::table::Table;
 use super::units::show_duration;
-use super::{Guard, Ledger, Serve};
+use super::{Guard, Ledger, Poll, Serve};
 
 /// Health and status, unless another address is given.
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
@@ -25,6 +25,9 @@ const BURST: u32 = 3;
 const SHARE: f64 = 0.5;
 /// A week: what is older has been read already.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Three times in ten minutes is no accident.
+const CRASH_LOOP: u32 = 3;
 
 /// `[ledger]`
 pub(super) fn ledger(root: &Table<'_>, vault: Vault<'_>, out: &mut Problems<'_>) -> Ledger {
@@ -86,6 +89,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         burst: BURST,
         share: SHARE,
         max_age: MAX_AGE,
+        crash_loop: CRASH_LOOP,
         stagger: Duration::ZERO,
     };
     let Some(table) = root.single("guard", out) else { return defaults };
@@ -96,6 +100,7 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         burst: table.read(&g::BURST, out).unwrap_or(BURST),
         share: table.read(&g::SHARE, out).unwrap_or(SHARE),
         max_age: table.read(&g::MAX_AGE, out).unwrap_or(MAX_AGE),
+        crash_loop: table.read(&g::CRASH_LOOP, out).unwrap_or(CRASH_LOOP),
         stagger: table.read(&g::STAGGER, out).unwrap_or_default(),
     };
     if out.count() == before && guard.max_age <= guard.settle {
@@ -109,6 +114,13 @@ pub(super) fn guard(root: &Table<'_>, out: &mut Problems<'_>) -> Guard {
         table.fault(key, out, Fault::new(what, "a max_age longer than settle", fix));
     }
     guard
+}
+
+/// `[poll]`
+pub(super) fn poll(root: &Table<'_>, out: &mut Problems<'_>) -> Poll {
+    let Some(table) = root.single("poll", out) else { return Poll::default() };
+    table.only(p::ALL, out);
+    Poll { contact: table.read(&p::CONTACT, out) }
 }
 
 /// The folder that systemd made for us, or the one it would have made.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{Choice, Count, Flag, Listen, Name, Period, Share, Text};
+use super::rules::{Choice, Contact, Count, Flag, Listen, Name, Period, Share, Text};
 
 /// A key, the rule for its value, and a value to copy.
 pub(super) struct Key<R> {
@@ -71,8 +71,18 @@ pub(super) mod guard {
     pub(in crate::config) const SHARE: Key<Share> = key("share", Share, "0.5");
     pub(in crate::config) const MAX_AGE: Key<Period> =
         key("max_age", seconds(1, 3650 * DAY), "\"7d\"");
+    pub(in crate::config) const CRASH_LOOP: Key<Count> =
+        key("crash_loop", Count { min: 0, max: 1000 }, "3");
     pub(in crate::config) const STAGGER: Key<Period> = key("stagger", seconds(0, DAY), "\"5m\"");
-    pub(in crate::config) const ALL: &[&str] = &["settle", "burst", "share", "max_age", "stagger"];
+    pub(in crate::config) const ALL: &[&str] =
+        &["settle", "burst", "share", "max_age", "crash_loop", "stagger"];
+}
+
+pub(super) mod poll {
+    use super::*;
+    pub(in crate::config) const CONTACT: Key<Contact> =
+        key("contact", Contact, "\"https://example.org/about\"");
+    pub(in crate::config) const ALL: &[&str] = &["contact"];
 }
 
 pub(super) mod feed {
@@ -84,7 +94,9 @@ pub(super) mod feed {
         "\"https://example.org/feed/\"",
     );
     pub(in crate::config) const EVERY: Key<Period> = key("every", seconds(1, 30 * DAY), "\"15m\"");
-    pub(in crate::config) const ALL: &[&str] = &["name", "url", "every"];
+    pub(in crate::config) const EVERY_MAX: Key<Period> =
+        key("every_max", seconds(1, 30 * DAY), "\"3h\"");
+    pub(in crate::config) const ALL: &[&str] = &["name", "url", "every", "every_max"];
 }
 
 pub(super) mod integration {
@@ -229,6 +241,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("ledger", "[ledger]", ledger::ALL),
     ("serve", "[serve]", serve::ALL),
     ("guard", "[guard]", guard::ALL),
+    ("poll", "[poll]", poll::ALL),
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),

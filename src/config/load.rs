@@ -14,8 +14,8 @@ use super::table::Table;
 use super::{Config, ConfigError, Env, Secrets};
 use super::{audience, feeds, groups, house, integrations};
 
-/// Far more than a thousand feeds; a larger file is not a config.
-const FILE_MAX: u64 = 1024 * 1024;
+/// Far more than ten thousand feeds; a larger file is not a config.
+const FILE_MAX: u64 = 8 * 1024 * 1024;
 /// How a config starts, for one that lacks a part.
 const FEED: &str = "[[feed]] with name = \"blog\" and url = \"https://example.org/feed/\"";
 const INTEGRATION: &str =
@@ -135,6 +135,7 @@ fn whole(root: &Table<'_>, file: &Path, vault: Vault<'_>, out: &mut Problems<'_>
         ledger: house::ledger(root, vault, out),
         serve: house::serve(root, vault, out),
         guard: house::guard(root, out),
+        poll: house::poll(root, out),
         feeds: feeds.into_iter().filter_map(|named| named.made).collect(),
         integrations: integrations.into_iter().filter_map(|named| named.made).collect(),
         groups: groups.into_iter().filter_map(|named| named.made).collect(),

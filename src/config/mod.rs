@@ -47,6 +47,8 @@ pub struct Config {
     pub serve: Serve,
     /// The walls against a flood.
     pub guard: Guard,
+    /// How feeds are asked.
+    pub poll: Poll,
     /// What is polled.
     pub feeds: Vec<Feed>,
     /// Logins at platforms; each is one lane.
@@ -94,8 +96,18 @@ pub struct Guard {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// After so many unclean starts within ten minutes nothing is sent for half an hour. Zero turns it
+    /// off.
+    pub crash_loop: u32,
     /// How far apart the groups of one entry hear it. Zero turns it off.
     pub stagger: Duration,
+}
+
+/// `[poll]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Poll {
+    /// Whom the owner of a feed can write to, or where it stands: a mail address or a page.
+    pub contact: Option<String>,
 }
 
 /// `[[feed]]`
@@ -107,6 +119,8 @@ pub struct Feed {
     pub source: FeedSource,
     /// How often it is polled.
     pub every: Duration,
+    /// How seldom at the most, where it is silent or asks for rest; at least `every`.
+    pub every_max: Duration,
 }
 
 /// Where a feed is.

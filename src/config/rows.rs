@@ -1,12 +1,14 @@
 //! The tables that may stand several times, each with a name of its own.
 
+use std::collections::HashMap;
+
 use super::keys::{Key, nearest};
 use super::problem::{Fault, Problems};
 use super::rules::Name;
 use super::table::Table;
 
-/// Far more than any blogger has; each is checked against each.
-const ROWS_MAX: usize = 1000;
+/// Far more than any blogger has.
+const ROWS_MAX: usize = 20_000;
 /// A message lists up to this many names.
 const LISTED_MAX: usize = 20;
 
@@ -27,6 +29,7 @@ pub(super) fn rows<'t, T>(
     mut make: impl FnMut(&Table<'t>, &str, &mut Problems<'_>) -> Option<T>,
 ) -> Vec<Row<'t, T>> {
     let mut rows: Vec<Row<'t, T>> = Vec::new();
+    let mut named: HashMap<String, usize> = HashMap::new();
     for table in root.several(kind, out) {
         if rows.len() == ROWS_MAX {
             let what = format!("there are more than {ROWS_MAX} of these");
@@ -35,10 +38,16 @@ pub(super) fn rows<'t, T>(
             break;
         }
         let name = table.need(its_name, out);
-        if let Some(first) = rows.iter().find(|row| name.is_some() && row.name == name) {
-            let what = format!("line {} has the same name", out.line(&first.table.span));
-            let fault = Fault::new(what, "a name of its own", "rename one of them");
-            table.fault(its_name.name, out, fault);
+        match name.as_ref().and_then(|name| named.get(name)) {
+            Some(first) => {
+                let line = out.line(&rows[*first].table.span);
+                let what = format!("line {line} has the same name");
+                let fault = Fault::new(what, "a name of its own", "rename one of them");
+                table.fault(its_name.name, out, fault);
+            }
+            None => {
+                named.extend(name.clone().map(|name| (name, rows.len())));
+            }
         }
         let made = make(&table, name.as_deref().unwrap_or_default(), out);
         rows.push(Row { table, name, made });

@@ -200,6 +200,34 @@ impl Rule for Choice {
     }
 }
 
+/// Whom to ask: a mail address or a page. It stands in a header of every request.
+#[derive(Clone, Copy)]
+pub(super) struct Contact;
+
+/// The longest contact.
+const CONTACT_MAX: usize = 200;
+
+impl Rule for Contact {
+    type Out = String;
+
+    fn allowed(&self) -> String {
+        format!("a mail address or an https address, up to {CONTACT_MAX} plain characters")
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
+        let text = string(value)?;
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '(' | ')' | '\\' | '"');
+        if text.is_empty() || text.len() > CONTACT_MAX || !text.chars().all(plain) {
+            return Err("cannot stand in a header".to_owned());
+        }
+        let is_page = text.starts_with("https://") || text.starts_with("http://");
+        if !is_page && !text.contains('@') {
+            return Err("is neither a mail address nor a page".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+}
+
 /// An address and a port to listen on.
 #[derive(Clone, Copy)]
 pub(super) struct Listen;

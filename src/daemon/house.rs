@@ -13,8 +13,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
 use crate::desk::{Failure, exit};
-use crate::flow::{Bell, Parts, Pulse};
-use crate::ledger::Ledger;
+use crate::flow::{Bell, Manners, Parts, Pulse};
+use crate::ledger::{Ledger, Overview};
 use crate::serve::control::{Answers, Control};
 use crate::serve::{self, Shared};
 use crate::wire::Wire;
@@ -96,7 +96,25 @@ impl House {
         reload: Reload,
     ) -> Result<Self, Failure> {
         ledger.configure(setup_of(&config)).await?;
-        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+        begin(ledger.as_ref()).await;
+        match Self::furnish(config, clock, Arc::clone(&ledger), reload).await {
+            Ok(house) => Ok(house),
+            Err(failure) => {
+                // It has not fallen over: it says why it cannot begin.
+                ledger.close().await.ok();
+                Err(failure)
+            }
+        }
+    }
+
+    async fn furnish(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        ledger: Arc<dyn Ledger>,
+        reload: Reload,
+    ) -> Result<Self, Failure> {
+        let wire = Wire::open_as(config.poll.contact.as_deref())
+            .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         let Doors { listener, control } = Doors::open(&config).await?;
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
@@ -134,15 +152,17 @@ impl House {
         let Self { mut config, parts, shared, listener, control, reload } = self;
         let stop = CancellationToken::new();
         let http = tokio::spawn(serve::run(listener, Arc::clone(&shared), stop.clone()));
+        let manners = Arc::new(Manners::default());
         let desk = Arc::new(Desk {
             parts: parts.clone(),
+            manners: Arc::clone(&manners),
             shared: Arc::clone(&shared),
             tell,
             one_at_a_time: Mutex::new(()),
         });
         let talks = tokio::spawn(control.serve(desk, stop.clone()));
         let watchdog = tokio::spawn(systemd::watchdog(Arc::clone(&parts.pulse), stop.clone()));
-        let mut workers = Workers::start(&config, &parts);
+        let mut workers = Workers::start(&config, &parts, &manners);
         shared.set_ready(true);
         systemd::ready(&summary(&config));
         tracing::info!(feeds = config.feeds.len(), groups = config.groups.len(), "ready");
@@ -150,7 +170,7 @@ impl House {
             systemd::reloading();
             let patience = patience(&config);
             let result = match reload() {
-                Ok(new) => swap(&mut config, new, &mut workers, &parts, patience).await,
+                Ok(new) => swap(&mut config, new, &mut workers, &parts, &manners, patience).await,
                 Err(error) => Err(error),
             };
             shared.set_config(&config);
@@ -182,18 +202,31 @@ impl House {
     }
 }
 
+/// Has the ledger know that a daemon begins, and says what already stops it from sending. Where that
+/// cannot be written, no permit is granted before it is.
+async fn begin(ledger: &dyn Ledger) {
+    if let Err(error) = ledger.begin().await {
+        tracing::error!(%error, "this start cannot be written down; nothing is sent before it is");
+    }
+    if let Ok(Overview { stopped: Some(why), .. }) = ledger.overview().await {
+        tracing::error!(reason = %why, "nothing is sent; to go on: oncecast resume --all");
+    }
+}
+
 /// Exchanges the config of a running house: the old loops finish first.
 async fn swap(
     config: &mut Config,
     new: Config,
     workers: &mut Workers,
     parts: &Parts,
+    manners: &Arc<Manners>,
     patience: Duration,
 ) -> Result<String, Failure> {
     for (name, same) in [
         ("ledger.path", config.ledger == new.ledger),
         ("serve.listen", config.serve.listen == new.serve.listen),
         ("serve.control", config.serve.control == new.serve.control),
+        ("poll.contact", config.poll.contact == new.poll.contact),
     ] {
         if !same {
             let words = format!("{name} has changed, and that wants a restart");
@@ -202,14 +235,14 @@ async fn swap(
     }
     if let Err(n) = workers.end(patience).await {
         // They were told to end, and the others have: a house without loops is silent and looks well.
-        workers.start_again(config, parts);
+        workers.start_again(config, parts, manners);
         return Err(Failure::new(exit::LATER, format!("{n} loops did not end in time; try again")));
     }
     let taken = parts.ledger.configure(setup_of(&new)).await;
     if taken.is_ok() {
         *config = new;
     }
-    *workers = Workers::start(config, parts);
+    *workers = Workers::start(config, parts, manners);
     taken?;
     let (feeds, groups) = (config.feeds.len(), config.groups.len());
     Ok(format!("the config is taken: {feeds} feeds, {groups} groups"))
@@ -228,6 +261,7 @@ fn summary(config: &Config) -> String {
 /// Answers what comes through the control socket.
 struct Desk {
     parts: Parts,
+    manners: Arc<Manners>,
     shared: Arc<Shared>,
     tell: mpsc::Sender<Running>,
     one_at_a_time: Mutex<()>,
@@ -241,6 +275,11 @@ impl Answers for Desk {
         if verb == Verb::Snapshot {
             // It may take minutes, and changes nothing: nobody waits for it.
             return perform(self.parts.ledger.as_ref(), verb, &who).await;
+        }
+        if let Verb::Plan { feed } = &verb {
+            // It waits for servers, and changes nothing.
+            let feeds = self.shared.feeds();
+            return super::plan::plan(feeds, feed.as_deref(), &self.parts, &self.manners).await;
         }
         let _turn = self.one_at_a_time.lock().await;
         match verb {
@@ -262,6 +301,16 @@ impl Answers for Desk {
                 self.tell.send(Running::Reload(Some(answer))).await.map_err(|_| gone())?;
                 let words = answered.await.map_err(|_| gone())??;
                 Ok(Answer::Done { words })
+            }
+            Verb::Poll { feed } => {
+                let (state, _) = self.parts.ledger.feed(&feed).await?;
+                if let Some((host, _)) = state.and_then(|state| state.not_before) {
+                    self.manners.forgive(&host);
+                }
+                let verb = Verb::Poll { feed: feed.clone() };
+                let answer = perform(self.parts.ledger.as_ref(), verb, &who).await;
+                self.manners.call(&feed);
+                answer
             }
             verb => {
                 let answer = perform(self.parts.ledger.as_ref(), verb, &who).await;
@@ -301,10 +350,11 @@ mod tests {
         let wire = Wire::open().expect("a client");
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
-        let mut workers = Workers::start(&config, &parts);
+        let manners = Arc::new(Manners::default());
+        let mut workers = Workers::start(&config, &parts, &manners);
         let new = config.clone();
         // Nothing ends in no time at all.
-        let failed = swap(&mut config, new, &mut workers, &parts, Duration::ZERO).await;
+        let failed = swap(&mut config, new, &mut workers, &parts, &manners, Duration::ZERO).await;
         assert!(failed.is_err(), "{failed:?}");
         let mut known = false;
         for _ in 0..3_600 {

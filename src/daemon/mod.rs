@@ -2,6 +2,7 @@
 
 mod closed;
 mod house;
+pub mod plan;
 pub mod systemd;
 mod workers;
 
@@ -36,6 +37,7 @@ pub fn setup_of(config: &Config) -> Setup {
             burst: guard.burst,
             share: guard.share,
             max_age: guard.max_age,
+            crash_loop: guard.crash_loop,
             stagger: guard.stagger,
         },
         lanes: config

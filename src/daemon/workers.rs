@@ -4,17 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapter::registry;
 use crate::config::{Config, Integration};
 use crate::flow::deliver::Lane;
-use crate::flow::{Parts, Sessions, dispatch, poll};
-
-/// How many feeds are fetched at once.
-const FETCHES_MAX: usize = 32;
+use crate::flow::{Manners, Parts, Sessions, dispatch, poll};
 
 /// Running loops.
 #[derive(Debug)]
@@ -26,27 +22,28 @@ pub struct Workers {
 impl Workers {
     /// Starts the loops of a config.
     #[must_use]
-    pub fn start(config: &Config, parts: &Parts) -> Self {
-        Self::start_among(TaskTracker::new(), config, parts)
+    pub fn start(config: &Config, parts: &Parts, manners: &Arc<Manners>) -> Self {
+        Self::start_among(TaskTracker::new(), config, parts, manners)
     }
 
     /// Starts the loops again beside those that have not ended in time; `end` then waits for all. What
     /// two loops of one lane may claim is the ledger's to say, and the older ends after its step.
-    pub fn start_again(&mut self, config: &Config, parts: &Parts) {
+    pub fn start_again(&mut self, config: &Config, parts: &Parts, manners: &Arc<Manners>) {
         self.tasks.reopen();
-        *self = Self::start_among(self.tasks.clone(), config, parts);
+        *self = Self::start_among(self.tasks.clone(), config, parts, manners);
     }
 
-    fn start_among(tasks: TaskTracker, config: &Config, parts: &Parts) -> Self {
+    fn start_among(
+        tasks: TaskTracker,
+        config: &Config,
+        parts: &Parts,
+        manners: &Arc<Manners>,
+    ) -> Self {
         let stop = CancellationToken::new();
-        let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
         for (number, feed) in config.feeds.iter().enumerate() {
-            // A thousand feeds do not all knock in the first second.
-            let delay =
-                poll::START_SPREAD.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
-            let delay = delay.min(feed.every / 2);
-            let poller = poll::Poller::new(feed.clone(), parts.clone(), Arc::clone(&fetches));
-            tasks.spawn(poller.work(delay, stop.clone()));
+            let start = poll::Start::of(number, config.feeds.len(), feed.every);
+            let poller = poll::Poller::among(feed.clone(), parts.clone(), Arc::clone(manners));
+            tasks.spawn(poller.work(start, stop.clone()));
         }
         for integration in &config.integrations {
             let lane = lane_of(config, integration, parts);

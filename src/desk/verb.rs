@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{
-    DeliveryView, EntryView, Ledger, Replay, ReplayStep, Selection, Verdict, journal,
+    DeliveryView, EntryView, Foresight, Intake, Ledger, Replay, ReplayStep, Selection, Sight,
+    Verdict, journal,
 };
-use crate::model::{Reference, Status};
+use crate::model::{Reference, Standing, Status, Time};
 
 use super::hand::{HandItem, HandList, Say};
 use super::preview::Preview;
@@ -41,6 +42,10 @@ pub enum Verb {
     StopAll { reason: Option<String> },
     /// Say of a delivery in doubt what a person saw.
     Resolve { delivery: String, published: bool, url: Option<String>, reason: Option<String> },
+    /// What the next poll would do; `None` is that of every feed.
+    Plan { feed: Option<String> },
+    /// Ask for a feed now.
+    Poll { feed: String },
     /// Posts that are posted by hand.
     Hand { say: Say },
     /// What each group would get.
@@ -83,19 +88,44 @@ pub enum Answer {
     HandOpen { item: Box<HandItem> },
     /// Where the copy stands; whoever asked takes it away.
     Snapshot { file: PathBuf },
+    /// What the next poll of each feed would do.
+    Plan { feeds: Vec<Planned> },
     /// Done, in words.
     Done { words: String },
 }
 
-/// Does what was asked, whoever carries it here. `Status`, `Reload`, `Page`, `Preview` and `Hand` are
-/// not done here, since they need more than the ledger.
+/// What the next poll of a feed would bring, and do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is what its name says")]
+pub struct Planned {
+    pub feed: String,
+    /// How the poll ended, or why there was none.
+    pub outcome: String,
+    pub standing: Standing,
+    /// What kind of document it is, and its encoding, where one came.
+    pub format: Option<String>,
+    pub encoding: Option<String>,
+    pub problems: Vec<String>,
+    /// When it would be polled after that, and why then.
+    pub next_poll: Option<Time>,
+    pub why_next: Option<String>,
+    pub foresight: Foresight,
+}
+
+/// Does what was asked, whoever carries it here. `Status`, `Plan`, `Reload`, `Page`, `Preview` and
+/// `Hand` are not done here, since they need more than the ledger.
 ///
 /// # Errors
 /// What could not be done, with its exit code.
 pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answer, Failure> {
     let by = || who.to_owned();
     match verb {
-        Verb::Status | Verb::Reload | Verb::Page | Verb::Preview { .. } | Verb::Hand { .. } => {
+        Verb::Status
+        | Verb::Reload
+        | Verb::Plan { .. }
+        | Verb::Page
+        | Verb::Preview { .. }
+        | Verb::Hand { .. } => {
             Err(Failure::new(exit::UNAVAILABLE, "only a running daemon can answer that"))
         }
         Verb::Snapshot => Ok(Answer::Snapshot { file: ledger.snapshot().await? }),
@@ -130,6 +160,12 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
             ledger.stop_all(why, by()).await?;
             let words = "everything is stopped, across restarts; to go on: oncecast resume --all";
             Ok(Answer::Done { words: words.to_owned() })
+        }
+        Verb::Poll { feed } => {
+            let (state, _) = ledger.feed(&feed).await?;
+            let state = state.unwrap_or_default().woken();
+            ledger.admit(Intake { feed: feed.clone(), sight: Sight::Nothing, state }).await?;
+            Ok(Answer::Done { words: format!("feed {feed} is asked now, or when a daemon starts") })
         }
         Verb::Resolve { delivery, published, url, reason } => {
             let view = delivery_of(ledger, &delivery).await?;

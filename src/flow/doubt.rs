@@ -27,7 +27,8 @@ impl Lane {
             return Ok(next);
         }
         let piece = self.piece(due, &group);
-        let question = Doubt { piece, request: &request, first_sent: doubt.first_sent };
+        let question =
+            Doubt { piece, request: &request, first_sent: doubt.first_sent, alone: doubt.alone };
         let can_ask = match self.ask(&question).await {
             Some(Found::There(reference)) => {
                 let verdict = Verdict::Asked(Found::There(reference));

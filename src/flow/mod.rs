@@ -1,13 +1,16 @@
 //! The two loops: what comes in from feeds, and what goes out through lanes. They share nothing but
 //! the ledger and a bell.
 
+pub mod bring;
 pub mod compose;
 pub mod deliver;
 pub mod dispatch;
 pub mod doubt;
+mod manners;
 mod pace;
 pub mod poll;
 
+pub mod plan;
 mod pulse;
 mod sessions;
 
@@ -19,6 +22,7 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::wire::Wire;
 
+pub use manners::Manners;
 pub use pace::Pacer;
 pub use pulse::{Beat, Pulse};
 pub use sessions::Sessions;

@@ -1,64 +1,130 @@
 //! One loop a feed: wait, fetch, parse, and let the ledger decide what is new.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Feed;
-use crate::feed::fetch::{self, Body, Fetched};
+use crate::clock::Mark;
+use crate::config::{Feed, FeedSource};
+use crate::feed::fetch::{self, Body};
 use crate::feed::parse::{self, Document, Hints, NotAFeed};
-use crate::feed::schedule;
-use crate::ledger::{Admitted, Intake, LedgerError, Sight};
+use crate::feed::schedule::{self, Rules};
+use crate::ledger::{Admitted, Intake, LedgerError};
 use crate::model::{FeedState, Time};
 
-use super::Parts;
+use super::bring::{Brought, bring};
 use super::deliver::LEDGER_REST;
+use super::{Manners, Parts};
 
 /// Feeds start this far apart.
-pub const START_SPREAD: Duration = Duration::from_millis(250);
+const START_SPREAD: Duration = Duration::from_millis(250);
+/// Feeds whose time came while nobody ran are spread over no more than this.
+const OVERDUE_SPREAD: Duration = Duration::from_secs(10 * 60);
 /// The longest that one poll may take: five redirects and an answer.
 const POLL_MAX: Duration = Duration::from_secs(6 * 60);
 /// A stored time further ahead than this comes from a clock that was wrong.
 const AHEAD_MAX: Duration = Duration::from_secs(8 * 86_400);
+/// The longest that a loop sleeps without a look at the clock: machines sleep too.
+const NAP: Duration = Duration::from_secs(60);
+/// Between two looks at a feed that is not asked any more.
+const GONE_LOOK: Duration = Duration::from_secs(86_400);
 
 /// The loop of one feed.
 #[derive(Debug)]
 pub struct Poller {
     feed: Feed,
+    rules: Rules,
     parts: Parts,
-    fetches: Arc<Semaphore>,
+    manners: Arc<Manners>,
+    /// Its place in its host's row, once it has one, and when that comes.
+    place: std::sync::Mutex<Option<(Mark, Duration)>>,
+}
+
+/// When the loop of one feed among many has its first turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// A feed that was never asked.
+    pub new: Duration,
+    /// A feed whose time has come.
+    pub overdue: Duration,
+}
+
+impl Start {
+    /// Of feed `number` of `count`, which is asked `every` so often: in good time where feeds are few,
+    /// and evenly over the interval where they are thousands.
+    #[must_use]
+    pub fn of(number: usize, count: usize, every: Duration) -> Self {
+        let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let number = u32::try_from(number).unwrap_or(u32::MAX).min(count);
+        let within = |most: Duration| {
+            let whole = START_SPREAD.saturating_mul(count).min(most);
+            whole.mul_f64(f64::from(number) / f64::from(count))
+        };
+        Self { new: within(every), overdue: within(OVERDUE_SPREAD.min(every / 4)) }
+    }
 }
 
 impl Poller {
-    /// A poller; `fetches` bounds how many fetch at once.
+    /// A poller by itself; `fetches` bounds how many fetch at once.
     #[must_use]
-    pub const fn new(feed: Feed, parts: Parts, fetches: Arc<Semaphore>) -> Self {
-        Self { feed, parts, fetches }
+    pub fn new(feed: Feed, parts: Parts, fetches: Arc<Semaphore>) -> Self {
+        Self::among(feed, parts, Arc::new(Manners::among(fetches)))
+    }
+
+    /// A poller among others.
+    #[must_use]
+    pub fn among(feed: Feed, parts: Parts, manners: Arc<Manners>) -> Self {
+        let rules = Rules::of(&feed);
+        Self { feed, rules, parts, manners, place: std::sync::Mutex::default() }
     }
 
     /// Polls until it is told to stop; a poll under way is given up, since it says nothing to anybody.
-    pub async fn work(self, delay: Duration, stop: CancellationToken) {
+    pub async fn work(self, start: Start, stop: CancellationToken) {
         let beat = self.parts.pulse.voice(format!("feed {}", self.feed.name));
-        let mut wait = delay;
+        let bell = self.manners.bell(&self.feed.name);
+        beat.within(POLL_MAX);
+        let first = tokio::select! {
+            first = self.first(start) => first,
+            () = stop.cancelled() => return,
+        };
+        let mut wait = self.rested(first);
         loop {
             beat.within(wait);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = bell.notified() => {}
                 () = stop.cancelled() => return,
             }
             beat.within(POLL_MAX);
+            // Thousands of loops sleep: what a turn needs is kept only while there is one.
             let turn = tokio::select! {
-                turn = self.turn() => turn,
+                turn = Box::pin(self.turn()) => turn,
                 () = stop.cancelled() => return,
             };
-            wait = turn.unwrap_or_else(|error| {
-                tracing::error!(feed.name = %self.feed.name, %error,
-                    "the ledger cannot take a poll; trying again");
-                LEDGER_REST
-            });
+            wait = self.rested(turn);
         }
+    }
+
+    fn rested(&self, turn: Result<Duration, LedgerError>) -> Duration {
+        turn.unwrap_or_else(|error| {
+            tracing::error!(feed.name = %self.feed.name, %error,
+                "the ledger cannot take a poll; trying again");
+            LEDGER_REST
+        })
+    }
+
+    /// How long until the first turn: what was planned before the last end stands.
+    async fn first(&self, start: Start) -> Result<Duration, LedgerError> {
+        let remembered = self.manners.remembered(self.parts.ledger.as_ref()).await?;
+        let Some(state) = remembered.get(&self.feed.name) else { return Ok(start.new) };
+        let due = state.next_poll.since(self.parts.clock.now());
+        Ok(if due.is_zero() { start.overdue } else { self.nap(due) })
+    }
+
+    fn nap(&self, wait: Duration) -> Duration {
+        wait.min(self.feed.every.max(NAP))
     }
 
     /// One poll where it is time for one; comes back with how long to wait.
@@ -68,78 +134,73 @@ impl Poller {
     pub async fn turn(&self) -> Result<Duration, LedgerError> {
         let (state, settles) = self.parts.ledger.feed(&self.feed.name).await?;
         let now = self.parts.clock.now();
-        let state = state.unwrap_or_default();
-        let due = state.next_poll.since(now);
-        let due = if due > AHEAD_MAX { Duration::ZERO } else { due };
-        // A feed that fails is given its rest, whatever waits in it.
-        let settles = settles.filter(|_| state.failures == 0);
-        let due = settles.map_or(due, |settles| settles.min(due));
-        if !due.is_zero() {
-            return Ok(due.min(self.feed.every.max(Duration::from_secs(60))));
+        let state = schedule::taken_up(state.unwrap_or_default(), &self.rules);
+        if state.is_gone() {
+            return Ok(GONE_LOOK);
         }
-        self.poll(state, now).await
+        let due = state.next_poll.since(now);
+        let ahead = AHEAD_MAX.max(self.rules.every_max.saturating_mul(2));
+        let due = if due > ahead { Duration::ZERO } else { due };
+        // A feed that fails is given its rest, whatever waits in it.
+        let look = settles.filter(|_| state.failures == 0);
+        let due = look.map_or(due, |look| look.min(due));
+        let host = host_of(&self.feed, &state);
+        let alone = host.as_deref().and_then(|host| self.manners.left_alone(host, now));
+        let due = alone.map_or(due, |until| due.max(until.since(now)));
+        if !due.is_zero() {
+            return Ok(self.nap(due));
+        }
+        if let Some(wait) = self.waits(host.as_deref()) {
+            return Ok(wait);
+        }
+        self.poll(state, settles.is_some(), now).await
     }
 
-    async fn poll(&self, mut state: FeedState, now: Time) -> Result<Duration, LedgerError> {
-        let fetched = {
-            // Closed only when the house is being left.
-            let _place = self.fetches.acquire().await;
-            fetch::fetch(self.parts.wire.as_ref(), &self.feed.source, &state, now).await
-        };
-        let mut wait = None;
-        let sight = match fetched {
-            Ok(fetched @ (Fetched::NotModified(_) | Fetched::Unchanged(_))) => {
-                fetched.remember(&mut state, now, true);
-                Sight::Unchanged
-            }
-            Ok(Fetched::Body(body)) => match document_of(body.as_ref().clone()).await {
-                Ok(document) => {
-                    self.report(&document);
-                    let complete = document.complete && body.whole;
-                    Fetched::Body(body).remember(&mut state, now, complete);
-                    if complete {
-                        state.entries = u32::try_from(document.entries.len()).unwrap_or(u32::MAX);
-                    } else {
-                        fetch::remember_failure(&mut state, now, "the document breaks off");
-                    }
-                    Sight::Document { entries: document.entries, complete }
-                }
-                Err(error) => {
-                    fetch::remember_failure(&mut state, now, &error.to_string());
-                    Sight::Nothing
-                }
-            },
-            Err(error) => {
-                wait = error.wait();
-                fetch::remember_failure(&mut state, now, &error.to_string());
-                Sight::Nothing
-            }
-        };
-        let (every, seed) = (self.feed.every, fastrand::u64(..));
-        state.next_poll = match state.failures {
-            0 => schedule::after_success(every, now, seed, None),
-            failures => schedule::after_failure(every, failures, now, seed, wait),
-        };
+    /// How long until its place in its host's row comes, where it is not there yet.
+    fn waits(&self, host: Option<&str>) -> Option<Duration> {
+        let host = host.filter(|_| !self.rules.is_here)?;
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mark, wait) = *place.get_or_insert_with(|| (Mark::here(), self.manners.place(host)));
+        let left = wait.checked_sub(mark.elapsed()).filter(|left| !left.is_zero());
+        if left.is_none() {
+            *place = None;
+        }
+        left
+    }
+
+    async fn poll(
+        &self,
+        state: FeedState,
+        settles: bool,
+        now: Time,
+    ) -> Result<Duration, LedgerError> {
+        let polite = self.manners.polite(self.parts.wire.as_ref());
+        let brought =
+            bring(&polite, &self.feed.source, &self.rules, state, settles, now, fastrand::u64(..))
+                .await;
+        let Brought { sight, state, document } = brought;
+        if let Some(problem) = document.as_ref().and_then(|about| about.problems.first()) {
+            tracing::debug!(feed.name = %self.feed.name, first = %problem, "the feed was repaired");
+        }
+        if let Some((host, until)) = &state.not_before {
+            self.manners.leave_alone(host, *until);
+        }
         if let Some(error) = &state.last_error {
             let (name, retry) = (&self.feed.name, state.next_poll);
             tracing::warn!(feed.name = %name, failures = state.failures, %error, next = %retry,
                 "the poll brought nothing whole");
         }
-        let (next, failing) = (state.next_poll, state.failures > 0);
+        let (next, failing, gone) = (state.next_poll, state.failures > 0, state.is_gone());
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
         self.parts.bell.ring();
+        if gone {
+            return Ok(GONE_LOOK);
+        }
         let next = next.since(self.parts.clock.now());
         let settle = admitted.next_settle.filter(|_| !failing);
-        Ok(settle.map_or(next, |settle| settle.min(next)))
-    }
-
-    fn report(&self, document: &Document) {
-        if let Some(problem) = document.problems.first() {
-            tracing::debug!(feed.name = %self.feed.name, problems = document.problems.len(),
-                first = %problem, "the feed was repaired");
-        }
+        Ok(self.nap(settle.map_or(next, |settle| settle.min(next))))
     }
 
     fn tell(&self, admitted: &Admitted) {
@@ -177,6 +238,14 @@ pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
     read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
 }
 
+/// Which host a feed is asked at.
+pub(super) fn host_of(feed: &Feed, state: &FeedState) -> Option<String> {
+    match &feed.source {
+        FeedSource::Http(url) => fetch::address(url, state).host_str().map(str::to_owned),
+        FeedSource::File(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,8 +272,12 @@ mod tests {
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
         let file = folder.path().join("feed.xml");
-        let feed =
-            Feed { name: "blog".into(), source: FeedSource::File(file.clone()), every: EVERY };
+        let feed = Feed {
+            name: "blog".into(),
+            source: FeedSource::File(file.clone()),
+            every: EVERY,
+            every_max: EVERY,
+        };
         let poller = Poller::new(feed, parts, Arc::new(Semaphore::new(1)));
         let write = |items: &[&str]| {
             let items: String = items
@@ -217,18 +290,27 @@ mod tests {
                 format!("<rss version=\"2.0\"><channel><title>b</title>{items}</channel></rss>");
             std::fs::write(&file, text).expect("written");
         };
+        let turn = async || poller.turn().await.expect("polled");
+        let after = async |wait| {
+            tokio::time::advance(wait).await;
+            let left = turn().await;
+            if left > EVERY / 10 {
+                return left;
+            }
+            // Its jitter has made the rest longer than one nap.
+            tokio::time::advance(left).await;
+            turn().await
+        };
         write(&["old"]);
-        tokio::time::advance(poller.turn().await.expect("polled")).await;
+        let wait = turn().await;
         write(&["new", "old"]);
-        let wait = poller.turn().await.expect("polled");
+        let wait = after(wait).await;
         assert_eq!(wait, SETTLE, "the second look");
-        tokio::time::advance(wait).await;
         write(&[]);
-        let wait = poller.turn().await.expect("polled");
+        let wait = after(wait).await;
         assert!(wait >= EVERY / 2, "an empty feed is asked again after {wait:?}");
-        tokio::time::advance(wait).await;
         std::fs::write(&file, "down for maintenance").expect("written");
-        let wait = poller.turn().await.expect("polled");
+        let wait = after(wait).await;
         assert!(wait >= EVERY / 2, "a feed that is down is asked again after {wait:?}");
         assert!(!poller.turn().await.expect("waits").is_zero(), "and it is waited for");
     }

@@ -3,14 +3,22 @@
 //! An entry known by a strong alias is never new. One that only looks like a known entry is held for
 //! a person, and so is everything when too much is new at once. Dates never decide what is new.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
+mod habits;
+mod learn;
+mod look;
+mod names;
+
 use crate::clock;
-use crate::model::identity::{aliases, differs_only_in_digits, same_post_evidence};
+use crate::model::identity::Sketch;
 use crate::model::{Alias, AliasKind, Entry, Fingerprint, HoldReason, Time};
 
 use super::Policy;
+pub use habits::{Distrust, Habits};
+use look::Look;
+use names::Names;
 
 /// A future date beyond this is held: clocks and time zones are wrong by hours, not by days.
 const FUTURE_MAX: Duration = Duration::from_secs(86_400);
@@ -40,6 +48,28 @@ pub trait Memory {
     /// # Errors
     /// Where the memory cannot be read.
     fn seen_in_feed(&self, number: u64) -> Result<bool, Self::Error>;
+
+    /// What the feed has taught about itself.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
+
+    /// What the newest entries of the feed look like. Only look-alikes are found by it: what is known is
+    /// known by its aliases, however old it is.
+    ///
+    /// # Errors
+    /// Where the memory cannot be read.
+    fn sketches(&self) -> Result<Vec<Sketch>, Self::Error> {
+        Ok(Vec::new())
+    }
+
+    /// Whether nobody has heard a known entry, and it is in its settle window or vanished in it.
+    ///
+    /// # Errors
+    /// Where the memory cannot be read.
+    fn is_unsent(&self, _number: u64) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
 }
 
 /// What becomes of one entry of the document, in its order.
@@ -75,6 +105,10 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Whether this is the first sight of the feed: all is remembered, nothing is sent.
     pub baseline: bool,
+    /// Aliases that several posts were seen to share, and that prove nothing from now on.
+    pub shared: Vec<Alias>,
+    /// What the feed has taught about itself.
+    pub habits: Habits,
 }
 
 /// What the date is. Dates of posts come from other people's clocks, and ours may have been set.
@@ -98,85 +132,12 @@ pub fn plan<M: Memory>(
     first_sight: bool,
     today: Today,
 ) -> Result<Plan, M::Error> {
-    let mut named = names_within(feed, entries);
-    let mut known: Vec<Option<u64>> = vec![None; entries.len()];
-    let mut alike: Vec<Option<u64>> = vec![None; entries.len()];
-
-    for (at, names) in named.iter().enumerate() {
-        if let Some(guid) = names.of(AliasKind::Guid) {
-            known[at] = memory.known_by(&guid.fingerprint)?;
-        }
-    }
-    // Whether a key is shared may change from poll to poll, as neighbours come and go; the post is the
-    // same. What is not known by one form of its key is looked for by the other.
-    let mut was_alone: Vec<Option<u64>> = vec![None; entries.len()];
-    for (at, names) in named.iter_mut().enumerate() {
-        let Some(other) = names.other else { continue };
-        let strong = names.aliases.iter().position(|a| a.kind == other.kind);
-        let Some(strong) = strong else { continue };
-        let form = names.aliases[strong].fingerprint;
-        // A narrowed key tells more than the key alone.
-        if names.is_shared && memory.known_by(&form)?.is_some() {
-            continue;
-        }
-        let Some(number) = memory.known_by(&other.fingerprint)? else { continue };
-        if !names.is_shared {
-            // The key alone still belongs to nobody: it would take the next post that shares it.
-            names.aliases[strong] = other;
-            known[at] = Some(number);
-        } else if narrow(other, feed, &memory.entry(number)?.0).fingerprint == form {
-            known[at] = Some(number);
-        } else {
-            was_alone[at] = Some(number);
-        }
-    }
-    let mut present: HashSet<u64> = known.iter().flatten().copied().collect();
-    for (at, names) in named.iter().enumerate() {
-        let (None, Some(link)) = (known[at], names.of(AliasKind::Link)) else { continue };
-        let Some(number) = memory.known_by(&link.fingerprint)? else { continue };
-        if names.of(AliasKind::Guid).is_none() {
-            known[at] = Some(number);
-            continue;
-        }
-        // The guid is new and the link is not: the same post under a changed guid, or another post
-        // that links to the same place. Two items that stand side by side are two posts.
-        if present.contains(&number) {
-            continue;
-        }
-        if same_post_evidence(&entries[at], &memory.entry(number)?.0) {
-            known[at] = Some(number);
-        } else {
-            alike[at] = Some(number);
-        }
-    }
-    present.extend(known.iter().flatten());
-    for (at, number) in was_alone.into_iter().enumerate() {
-        // Another post that now stands beside it, or the same one under another title.
-        if known[at].is_none() {
-            alike[at] = alike[at].or(number.filter(|number| !present.contains(number)));
-        }
-    }
-    for (at, names) in named.iter().enumerate() {
-        if known[at].is_some() || alike[at].is_some() {
-            continue;
-        }
-        for weak in names.aliases.iter().filter(|a| !a.kind.is_strong()) {
-            let Some(number) = memory.known_by(&weak.fingerprint)? else { continue };
-            let look_alike = &memory.entry(number)?.0;
-            if present.contains(&number)
-                || differs_only_in_digits(&entries[at].title, &look_alike.title)
-            {
-                continue;
-            }
-            // What has no strong alias can only be recognised by its weak ones.
-            if names.aliases.iter().any(|a| a.kind.is_strong()) {
-                alike[at] = Some(number);
-            } else {
-                known[at] = Some(number);
-            }
-            break;
-        }
-    }
+    let mut look = Look::begin(feed, entries, memory)?;
+    look.recognise()?;
+    let (named, known, alike) = (look.named, look.known, look.alike);
+    let mut habits = look.habits;
+    let shared = learn::collisions(&mut habits, look.collisions, memory)?;
+    learn::guids(&mut habits, feed, entries, &known, memory)?;
 
     let mut arriving = vec![false; entries.len()];
     let mut taken = HashSet::new();
@@ -199,8 +160,9 @@ pub fn plan<M: Memory>(
             if first_sight {
                 return Ok(None);
             }
-            if let Some(number) = alike[at] {
-                return Ok(Some(HoldReason::NearDuplicate { of: memory.entry(number)?.1 }));
+            if let Some((number, because)) = &alike[at] {
+                let (of, because) = (memory.entry(*number)?.1, because.clone());
+                return Ok(Some(HoldReason::NearDuplicate { of, because }));
             }
             let weak = (!strong[at]).then_some(HoldReason::Weak);
             Ok(burst.clone().or_else(|| age_hold(&entries[at], policy, today)).or(weak))
@@ -209,7 +171,12 @@ pub fn plan<M: Memory>(
             Some(number) if !used.insert(number) => Decision::Repeat,
             Some(number) => {
                 let mut learn = Vec::new();
-                for alias in names.aliases {
+                let unstable = habits.distrusts(AliasKind::Guid);
+                for alias in names.aliases.into_iter().chain(names.side) {
+                    // A guid that changes at every look teaches nothing.
+                    if unstable && alias.kind == AliasKind::Guid {
+                        continue;
+                    }
                     if memory.known_by(&alias.fingerprint)?.is_none() {
                         learn.push(alias);
                     }
@@ -219,95 +186,15 @@ pub fn plan<M: Memory>(
             }
             None if names.aliases.is_empty() => Decision::Nameless,
             None if !names.is_first => Decision::Repeat,
-            None => Decision::New { hold: hold()?, aliases: names.aliases },
+            None => {
+                let hold = hold()?;
+                habits.visit(&entries[at]);
+                let aliases = names.aliases.into_iter().chain(names.side).collect();
+                Decision::New { hold, aliases }
+            }
         });
     }
-    Ok(Plan { decisions, baseline: first_sight })
-}
-
-/// How one item can be recognised, after the document's own collisions are taken out.
-struct Names {
-    aliases: Vec<Alias>,
-    /// Its strongest alias in the form that is not among them: alone where it is shared in this
-    /// document, narrowed where it is not.
-    other: Option<Alias>,
-    /// Whether its strongest alias is shared.
-    is_shared: bool,
-    /// False for an item that says the same as one before it in every alias.
-    is_first: bool,
-}
-
-impl Names {
-    fn of(&self, kind: AliasKind) -> Option<&Alias> {
-        self.aliases.iter().find(|a| a.kind == kind)
-    }
-}
-
-/// Aliases of every item. A key that several items of one document share proves nothing: a shared
-/// guid is narrowed by link, then by title and day; a shared link or weak alias is left out.
-fn names_within(feed: &str, entries: &[Entry]) -> Vec<Names> {
-    let all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
-    let mut whole = HashSet::new();
-    let is_first: Vec<bool> = all
-        .iter()
-        .zip(entries)
-        .map(|(a, e)| whole.insert((a.clone(), e.title.clone(), e.published)))
-        .collect();
-    let mut count: HashMap<Fingerprint, u32> = HashMap::new();
-    for (names, _) in all.iter().zip(&is_first).filter(|(_, first)| **first) {
-        for alias in names {
-            *count.entry(alias.fingerprint).or_default() += 1;
-        }
-    }
-    let mut named = Vec::with_capacity(entries.len());
-    for ((names, entry), is_first) in all.into_iter().zip(entries).zip(is_first) {
-        let shared = |a: &Alias| count.get(&a.fingerprint).copied().unwrap_or(0) > 1;
-        let has_guid = names.iter().any(|a| a.kind == AliasKind::Guid);
-        let aliases = names
-            .iter()
-            .filter_map(|alias| match alias.kind {
-                _ if !shared(alias) => Some(*alias),
-                AliasKind::Guid => Some(narrowed(*alias, &names, entry)),
-                AliasKind::Link if !has_guid => Some(narrowed(*alias, &[], entry)),
-                _ => None,
-            })
-            .collect();
-        let strongest = names.first().filter(|a| a.kind.is_strong());
-        let is_shared = strongest.is_some_and(shared);
-        let other =
-            strongest.map(|a| if is_shared { *a } else { narrowed(*a, links(*a, &names), entry) });
-        named.push(Names { aliases, other, is_shared, is_first });
-    }
-    named
-}
-
-/// What narrows an alias beside title and day: the link, unless it is the link itself.
-fn links(alias: Alias, names: &[Alias]) -> &[Alias] {
-    if alias.kind == AliasKind::Guid { names } else { &[] }
-}
-
-/// A strong alias narrowed by what a known entry says.
-fn narrow(alias: Alias, feed: &str, entry: &Entry) -> Alias {
-    narrowed(alias, links(alias, &aliases(feed, entry)), entry)
-}
-
-/// A strong alias that several items share, told apart by what else they say.
-fn narrowed(alias: Alias, names: &[Alias], entry: &Entry) -> Alias {
-    let hex = |f: &Fingerprint| format!("{f:?}");
-    let link = names.iter().find(|a| a.kind == AliasKind::Link).map(|a| hex(&a.fingerprint));
-    let day = entry.published.map(|t| (t.as_millis() / 86_400_000).to_string());
-    Alias {
-        kind: alias.kind,
-        fingerprint: Fingerprint::of(
-            "oncecast/shared/1",
-            &[
-                &hex(&alias.fingerprint),
-                link.as_deref().unwrap_or(""),
-                &entry.title,
-                day.as_deref().unwrap_or(""),
-            ],
-        ),
-    }
+    Ok(Plan { decisions, baseline: first_sight, shared, habits })
 }
 
 fn is_burst(new: usize, items: usize, policy: &Policy) -> bool {
@@ -333,5 +220,4 @@ fn age_hold(entry: &Entry, policy: &Policy, today: Today) -> Option<HoldReason> 
 }
 
 #[cfg(test)]
-#[path = "admission_tests.rs"]
 mod tests;

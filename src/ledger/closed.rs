@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
-    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand,
-    journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    hand, journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -53,8 +53,10 @@ macro_rules! refuse {
 
 refuse! {
     configure(Setup) -> ();
+    begin() -> ();
     feed(&str) -> (Option<FeedState>, Option<Duration>);
     admit(Intake) -> Admitted;
+    foresee(Intake) -> Foresight;
     due(&str) -> Waiting;
     due_one(DeliveryId) -> Waiting;
     claim(DeliveryId, Request) -> Claim;

@@ -423,7 +423,9 @@ mod tests {
         let id = EntryId::from_bytes([3; 16]);
         for status in [
             Status::Baseline,
-            Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },
+            Status::Held {
+                reason: HoldReason::NearDuplicate { of: "e1".into(), because: "text".into() },
+            },
             Status::Held { reason: HoldReason::Burst { new: 9 } },
             Status::Due { attempt: 1, not_before: at },
             Status::Claimed { attempt: 1, permit: 2, maybe: true },

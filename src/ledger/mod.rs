@@ -24,8 +24,8 @@ use std::time::Duration;
 pub use permit::{Permit, Spent};
 pub use setup::{Audience, Lane, Policy, Setup};
 pub use views::{
-    Claim, DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, Overview, Settled,
-    Trust, Waiting, Work,
+    Claim, DeliveryView, DoubtWork, DueWork, EntryView, Foreseen, Foresight, GroupView, LaneView,
+    Overview, Seen, Settled, Trust, Waiting, Work,
 };
 
 use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
@@ -166,11 +166,18 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// baseline: what is known already is not sent to them.
     fn configure(&self, setup: Setup) -> Reply<()>;
 
+    /// A daemon begins: written down before it does anything else. One that follows too many others
+    /// that did not `close` only observes for a while.
+    fn begin(&self) -> Reply<()>;
+
     /// What is remembered about a feed, and how long until its next entry wants a second look.
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
 
     /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
     fn admit(&self, intake: Intake) -> Reply<Admitted>;
+
+    /// What [`Ledger::admit`] would do with a poll; nothing is written.
+    fn foresee(&self, intake: Intake) -> Reply<Foresight>;
 
     /// The next thing to do in a lane, or when to look again.
     fn due(&self, lane: &str) -> Reply<Waiting>;
@@ -258,7 +265,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// where; whoever asked takes the file away.
     fn snapshot(&self) -> Reply<PathBuf>;
 
-    /// Ends the writer when everything before this has been done.
+    /// Ends the writer when everything before this has been done, and a daemon that has begun has ended
+    /// as it should.
     fn close(&self) -> Reply<()>;
 }
 

@@ -27,6 +27,8 @@ pub struct Policy {
     pub share: f64,
     /// An entry older than this is held.
     pub max_age: Duration,
+    /// After so many unclean starts within ten minutes nothing is sent for a while; 0: that is off.
+    pub crash_loop: u32,
     /// How far apart the groups of one entry hear it.
     pub stagger: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for Policy {
             burst: 3,
             share: 0.5,
             max_age: Duration::from_secs(7 * 86_400),
+            crash_loop: 3,
             stagger: Duration::ZERO,
         }
     }

@@ -85,6 +85,8 @@ pub struct DoubtWork {
     pub evidence: String,
     /// How often the platform has been asked.
     pub looks: u32,
+    /// Whether the entry was never sent to this group in another generation: what says the same is it.
+    pub alone: bool,
 }
 
 /// One entry as people see it.
@@ -148,6 +150,54 @@ impl DeliveryView {
     }
 }
 
+/// What the next poll would do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Foresight {
+    /// Whether this is the first sight of the feed: all is remembered, nothing is sent.
+    pub baseline: bool,
+    /// Each entry of the document, oldest first; none where it is the same as last time.
+    pub entries: Vec<Foreseen>,
+    /// Entries that would have been seen a second time, and go out.
+    pub settled: u32,
+    /// Entries that have left the feed before they were sent, and would be withdrawn.
+    pub vanished: u32,
+    /// How long until the next entry wants its second look.
+    pub next_settle: Option<Duration>,
+}
+
+/// One entry as the next poll would take it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// What it would be.
+    pub seen: Seen,
+    /// Its id, where it would have one.
+    pub id: Option<EntryId>,
+    /// Its title.
+    pub title: String,
+    /// Its link.
+    pub link: Option<String>,
+    /// The aliases by which it is known, or would be remembered.
+    pub by: Vec<String>,
+    /// Its deliveries, as they would stand then.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// What an entry would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// It was never seen.
+    New,
+    /// It is known, and new in this feed.
+    Arrives,
+    /// It is known.
+    Known,
+    /// It repeats another of its document.
+    Repeat,
+    /// There is nothing to know it by.
+    Nameless,
+}
+
 /// How things stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Overview {
@@ -157,6 +207,9 @@ pub struct Overview {
     pub trust: Trust,
     /// Why everything is stopped, if it is.
     pub stopped: Option<String>,
+    /// Starts of the last ten minutes that followed a daemon which did not end as it should.
+    #[serde(default)]
+    pub unclean_starts: u32,
     /// What is wrong with the machine's clock, if anything is.
     #[serde(default)]
     pub clock: Option<String>,
@@ -166,6 +219,10 @@ pub struct Overview {
     pub entries: u64,
     /// Every feed it has seen, by name.
     pub feeds: Vec<(String, FeedState)>,
+    /// What feeds have taught about themselves, by name: keys that prove nothing alone, hosts that stand
+    /// for others.
+    #[serde(default)]
+    pub notes: Vec<(String, Vec<String>)>,
     /// Every lane of the config.
     pub lanes: Vec<LaneView>,
     /// Every group of the config.
@@ -256,7 +313,9 @@ mod tests {
         };
         for status in [
             Status::Baseline,
-            Status::Held { reason: HoldReason::NearDuplicate { of: "e1".into() } },
+            Status::Held {
+                reason: HoldReason::NearDuplicate { of: "e1".into(), because: "text".into() },
+            },
             Status::Held { reason: HoldReason::Unfit { why: "too long".into() } },
             Status::Due { attempt: 1, not_before: at },
             Status::Claimed { attempt: 1, permit: 2, maybe: true },

@@ -102,6 +102,9 @@ pub enum HoldReason {
     NearDuplicate {
         /// The known entry's id, as people see it.
         of: String,
+        /// What is alike, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        because: String,
     },
     /// Older than the feed's `max_age`.
     Stale,
@@ -124,8 +127,9 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Burst { new } => write!(f, "{new} entries were new at once"),
-            Self::NearDuplicate { of } => {
-                write!(f, "it looks like entry {of} under another identity")
+            Self::NearDuplicate { of, because } => {
+                write!(f, "it looks like entry {of} under another identity")?;
+                if because.is_empty() { Ok(()) } else { write!(f, " ({because})") }
             }
             Self::Stale => f.write_str("it is older than max_age"),
             Self::Future => f.write_str("it is dated in the future"),

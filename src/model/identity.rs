@@ -13,11 +13,18 @@ use sha2::{Digest, Sha256};
 mod aliases;
 mod likeness;
 mod link;
+mod site;
+mod sketch;
 mod text;
 
-pub use aliases::aliases;
-pub use likeness::{differs_only_in_digits, same_post_evidence};
-pub use link::canonical_link;
+pub use aliases::{aliases, shared_mark, side_aliases};
+pub use likeness::{
+    Likeness, dated_alike, differs_only_in_digits, is_strong_title, likeness, nearly_same_text,
+    same_moment, same_post_evidence, same_title,
+};
+pub use link::{canonical_link, loses_parameters};
+pub use site::{address_of, host_of, leads_away, moved};
+pub use sketch::{SKETCH_VERSION, Sketch};
 
 /// SHA-256 over a versioned, length-prefixed canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,7 +159,8 @@ impl fmt::Display for IdempotencyKey {
 }
 
 /// One way to recognise an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AliasKind {
     /// The feed's own id, within that feed; a URL is taken without its scheme.
     Guid,

@@ -15,7 +15,7 @@ mod time;
 pub use caps::Caps;
 pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
 pub use entry::{Enclosure, Entry};
-pub use feed::FeedState;
+pub use feed::{Fault, FeedState, Hub, Move, Standing, Why, Wishes};
 pub use guarantee::{Guarantee, WhenAbsent};
 pub use identity::{Alias, AliasKind, EntryId, Fingerprint, IdempotencyKey};
 pub use message::{Header, Method, Request, Response};

@@ -1,5 +1,6 @@
 //! Whether all is well, and if not, why, in words with the way out. One pure function.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::Feed;
@@ -57,10 +58,14 @@ pub fn judge(
         health.reasons.push(format!("the ledger cannot be written, so nothing is sent: {why}"));
     }
     health.notes.extend(overview.clock.clone());
+    let never = FeedState::default();
+    let states: HashMap<&str, &FeedState> =
+        overview.feeds.iter().map(|(name, state)| (name.as_str(), state)).collect();
     for feed in feeds {
-        let never = FeedState::default();
-        let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
-        let state = state.map_or(&never, |(_, state)| state);
+        let state = states.get(feed.name.as_str()).copied().unwrap_or(&never);
+        if let Some(remark) = schedule::remark(state, now) {
+            health.notes.push(format!("feed {}: {remark}", feed.name));
+        }
         if let Some(ill) = schedule::unhealthy(state, feed.every, now) {
             health.reasons.push(format!("feed {} is {ill}", feed.name));
         }
@@ -123,9 +128,11 @@ mod tests {
             ledger: "00".into(),
             trust: Trust::Sends,
             stopped: None,
+            unclean_starts: 0,
             clock: None,
             unwritable: None,
             entries: 0,
+            notes: Vec::new(),
             feeds: vec![(
                 "blog".into(),
                 FeedState { last_success: Some(NOW), ..FeedState::default() },
@@ -155,6 +162,7 @@ mod tests {
             name: "blog".into(),
             source: FeedSource::File("feed.xml".into()),
             every: HOUR,
+            every_max: HOUR,
         }];
         let mut overview = overview();
         change(&mut overview);
@@ -188,6 +196,14 @@ mod tests {
         reason(|o| o.oldest_held = Some(NOW.minus(HOUR * 25)), "release");
         reason(|o| o.oldest_settling = Some(NOW.minus(HOUR * 25)), "second look");
         reason(|o| o.oldest_doubt = Some(NOW.minus(HOUR * 25)), "resolve");
+        reason(
+            |o| {
+                let fault = Some(crate::model::Fault::Gone);
+                let state = FeedState { fault, streak: 2, gone: Some(NOW), ..FeedState::default() };
+                o.feeds[0].1 = FeedState { last_success: Some(NOW), ..state };
+            },
+            "feed blog is not polled any more",
+        );
         reason(|o| o.feeds[0].1.failing_since = Some(NOW.minus(HOUR * 4)), "feed blog is failing");
         reason(
             |o| o.trust = Trust::Observes { why: "it is older".into(), mend: "mend it".into() },

@@ -13,7 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::ledger::{LedgerError, Overview};
-use crate::model::StatusKind;
+use crate::model::{Standing, StatusKind, Time};
 
 /// The content type of OpenMetrics.
 pub(super) const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -21,6 +21,11 @@ pub(super) const CONTENT: &str = "application/openmetrics-text; version=1.0.0; c
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByFeed {
     feed: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStanding {
+    standing: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +51,7 @@ pub(super) fn text(
     stalled: &[(String, Duration)],
     ready: bool,
     guarantees: &BTreeMap<String, String>,
+    now: Time,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("oncecast");
     registry.register(
@@ -65,14 +71,19 @@ pub(super) fn text(
         let sends = overview.stopped.is_none();
         gauge(
             "sending",
-            "0 while everything is stopped or the ledger is not trusted",
+            "0 while everything is stopped, the ledger is not trusted, or too many starts were unclean",
             i64::from(sends),
+        );
+        gauge(
+            "unclean_starts_10m",
+            "Starts of the last ten minutes after a daemon that did not end as it should",
+            i64::from(overview.unclean_starts),
         );
         gauge("ledger_size_bytes", "Bytes in the ledger's file", signed(overview.bytes));
         gauge("entries", "Entries known", signed(overview.entries));
         gauge("claims", "Publish calls claimed since the ledger was made", signed(overview.claims));
         gauge("journal_lines", "Lines of evidence", signed(overview.journal));
-        details(&mut registry, overview);
+        details(&mut registry, overview, now);
     }
     let promised = Family::<Promise, Gauge>::default();
     for (group, guarantee) in guarantees {
@@ -85,7 +96,7 @@ pub(super) fn text(
     Ok(text)
 }
 
-fn details(registry: &mut Registry, overview: &Overview) {
+fn details(registry: &mut Registry, overview: &Overview, now: Time) {
     let deliveries = Family::<ByGroup, Gauge>::default();
     for group in &overview.groups {
         for kind in StatusKind::ALL {
@@ -121,12 +132,24 @@ fn details(registry: &mut Registry, overview: &Overview) {
     );
     let success = Family::<ByFeed, Gauge>::default();
     let failures = Family::<ByFeed, Gauge>::default();
+    let next = Family::<ByFeed, Gauge>::default();
+    let standings = Family::<ByStanding, Gauge>::default();
+    for standing in Standing::ALL {
+        standings.get_or_create(&ByStanding { standing: standing.word() }).set(0);
+    }
     for (name, state) in &overview.feeds {
         let label = ByFeed { feed: name.clone() };
         let at = state.last_success.map_or(0, |t| signed(t.as_millis() / 1_000));
         success.get_or_create(&label).set(at);
         failures.get_or_create(&label).set(i64::from(state.failures));
+        if !state.is_gone() {
+            next.get_or_create(&label).set(signed(state.next_poll.as_millis() / 1_000));
+        }
+        let standing = ByStanding { standing: state.standing(now).word() };
+        standings.get_or_create(&standing).inc();
     }
+    registry.register("feeds", "Feeds by where they stand", standings);
+    registry.register("feed_next_poll_timestamp_seconds", "When a feed is asked next", next);
     registry.register("feed_last_success_timestamp_seconds", "When a feed was last read", success);
     registry.register("feed_failures", "Failed polls in a row", failures);
 }

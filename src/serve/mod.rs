@@ -165,6 +165,12 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
+    /// The feeds of the config.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<Feed> {
+        self.facts().feeds
+    }
+
     fn facts(&self) -> Facts {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -306,7 +312,8 @@ async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     let ready = shared.ready.load(Ordering::SeqCst) && !shared.stopping.load(Ordering::SeqCst);
     let ready = ready && overview.is_ok();
     let guarantees = shared.facts().guarantees();
-    match metrics::text(&overview, &shared.pulse.stalled(), ready, &guarantees) {
+    match metrics::text(&overview, &shared.pulse.stalled(), ready, &guarantees, shared.clock.now())
+    {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -1,10 +1,12 @@
 //! How things stand, as JSON and as text: what waits for a person comes first, with what to type.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::desk::print;
 use crate::ledger::{DeliveryView, LedgerError, Overview};
-use crate::model::{Status, StatusKind, Time};
+use crate::model::{FeedState, Standing, Status, StatusKind, Time};
 
 use super::{Facts, Health};
 
@@ -12,6 +14,8 @@ use super::{Facts, Health};
 const SCHEMA: u32 = 1;
 /// How many deliveries that wait are shown to a person.
 const SHOWN: usize = 20;
+/// How many feeds are shown to a person.
+const FEEDS_SHOWN: usize = 50;
 
 pub(super) fn value(
     overview: &Result<Overview, LedgerError>,
@@ -41,27 +45,36 @@ pub(super) fn value(
         "id": overview.ledger,
         "trust": overview.trust,
         "stopped": overview.stopped,
+        "unclean_starts": overview.unclean_starts,
         "unwritable": overview.unwritable,
         "entries": overview.entries,
         "claims": overview.claims,
         "journal": overview.journal,
         "bytes": overview.bytes,
     });
+    let states: HashMap<&str, &FeedState> =
+        overview.feeds.iter().map(|(name, state)| (name.as_str(), state)).collect();
     status["feeds"] = facts
         .feeds
         .iter()
         .map(|feed| {
-            let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
-            let state = state.map(|(_, s)| s.clone()).unwrap_or_default();
+            let never = FeedState::default();
+            let state = states.get(feed.name.as_str()).copied().unwrap_or(&never);
             json!({
                 "name": feed.name,
+                "standing": state.standing(now),
                 "entries": state.entries,
                 "last_success": time(state.last_success),
                 "last_change": time(state.last_change),
-                "next_poll": state.next_poll.to_string(),
+                "last_outcome": state.last_outcome,
+                "next_poll": (!state.is_gone()).then(|| state.next_poll.to_string()),
+                "why_next": (!state.is_gone()).then(|| state.why_next.words()),
                 "failures": state.failures,
                 "failing_since": time(state.failing_since),
                 "last_error": state.last_error,
+                "moved_to": state.moved_to,
+                "moving_to": state.moving.as_ref().map(|moving| &moving.to),
+                "notes": notes_of(overview, &feed.name),
             })
         })
         .collect();
@@ -101,6 +114,33 @@ pub(super) fn value(
         .collect();
     status["waiting"] = json!(waiting);
     status
+}
+
+/// One feed in words: where it stands, how its last poll ended, when the next one is and why.
+fn feed_words(state: Option<&FeedState>, now: Time) -> String {
+    let Some(state) = state else { return "not read yet".to_owned() };
+    let read = state.last_success.map_or_else(
+        || "never read".to_owned(),
+        |t| format!("read {} s ago", now.since(t).as_secs()),
+    );
+    let standing = match state.standing(now) {
+        Standing::Active => String::new(),
+        other => format!("{}, ", other.word()),
+    };
+    let last = state.last_error.as_ref().or(state.last_outcome.as_ref());
+    let last = last.map(|words| format!("; last poll: {words}")).unwrap_or_default();
+    let next = if state.is_gone() {
+        "not polled any more".to_owned()
+    } else {
+        let seconds = state.next_poll.since(now).as_secs();
+        format!("next in {seconds} s: {}", state.why_next.words())
+    };
+    format!("{standing}{} entries, {read}, {next}{last}", state.entries)
+}
+
+/// What a feed has taught about itself.
+fn notes_of<'a>(overview: &'a Overview, feed: &str) -> &'a [String] {
+    overview.notes.iter().find(|(name, _)| name == feed).map_or(&[], |(_, notes)| notes)
 }
 
 pub(super) fn text(
@@ -150,20 +190,23 @@ pub(super) fn text(
         }
     }
     line("\nfeeds".to_owned());
-    for feed in &facts.feeds {
-        let state = overview.feeds.iter().find(|(name, _)| *name == feed.name);
-        let Some((_, state)) = state else {
-            line(format!("  {}  not read yet", feed.name));
-            continue;
-        };
-        let read = state.last_success.map_or_else(
-            || "never read".to_owned(),
-            |t| format!("read {} s ago", now.since(t).as_secs()),
-        );
-        let next = state.next_poll.since(now).as_secs();
-        let error = state.last_error.as_deref().map(|e| format!("  {e}")).unwrap_or_default();
-        let (name, n) = (&feed.name, state.entries);
-        line(format!("  {name}  {n} entries, {read}, next in {next} s{error}"));
+    let states: HashMap<&str, &FeedState> =
+        overview.feeds.iter().map(|(name, state)| (name.as_str(), state)).collect();
+    let mut feeds: Vec<_> =
+        facts.feeds.iter().map(|feed| (feed, states.get(feed.name.as_str()).copied())).collect();
+    // Of thousands, those that are not as they should be come first.
+    let is_well = |state: Option<&FeedState>| {
+        state.is_some_and(|state| state.standing(now) == Standing::Active)
+    };
+    feeds.sort_by_key(|(_, state)| is_well(*state));
+    for (feed, state) in feeds.iter().take(FEEDS_SHOWN) {
+        line(format!("  {}  {}", feed.name, feed_words(*state, now)));
+        for note in notes_of(overview, &feed.name) {
+            line(format!("    {note}"));
+        }
+    }
+    if let Some(more) = feeds.len().checked_sub(FEEDS_SHOWN).filter(|n| *n > 0) {
+        line(format!("  and {more} more: oncecast status --json"));
     }
     line("\ngroups".to_owned());
     for group in &overview.groups {

@@ -20,6 +20,8 @@ pub struct Get<'a> {
     pub reach: Reach,
     /// The largest body taken, in bytes after decompression.
     pub max_body: usize,
+    /// The most that may come over the wire, in bytes.
+    pub max_wire: usize,
     /// How long it may take in all.
     pub timeout: Duration,
 }

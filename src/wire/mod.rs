@@ -3,8 +3,10 @@
 //! [`Wire::publish`] consumes a [`Permit`] and sends once: no retry, no redirect, a fresh connection.
 //! Everything else is harmless: nothing that a reader could see comes of it.
 
+mod decode;
 mod fuse;
 mod get;
+mod public;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -60,7 +62,15 @@ impl Wire {
     /// # Errors
     /// Where no client can be made, for instance because the machine has no CA certificates.
     pub fn open() -> Result<Arc<Self>, Trouble> {
-        Ok(Self::over(Arc::new(Http::new()?), Fuse::default()))
+        Self::open_as(None)
+    }
+
+    /// The same, under a name that says whom to ask about it: a page or a mail address.
+    ///
+    /// # Errors
+    /// As [`Wire::open`].
+    pub fn open_as(contact: Option<&str>) -> Result<Arc<Self>, Trouble> {
+        Ok(Self::over(Arc::new(Http::of(contact)?), Fuse::default()))
     }
 
     /// A wire over another network, for tests.

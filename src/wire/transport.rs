@@ -22,13 +22,21 @@ use secrecy::ExposeSecret as _;
 use crate::adapter::SecretHeader;
 use crate::model::{Header, Method, Response};
 
+use super::decode::{self, Fault};
 use super::get::{Answering, Get, GetError, Reach};
+use super::public::{is_public, literal};
 
 /// How long a connection may take, names and TLS included. Short of this, a publish call that never
 /// left would look like one that may have.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing at all may come.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a GET may wait for the first of its answer, and then for each next part of it: one byte
+/// now and then must not hold a place for long.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const PART_TIMEOUT: Duration = Duration::from_secs(15);
+/// A body up to this is decoded where it stands; a larger one where nobody waits for it.
+const DECODED_HERE: usize = 64 << 10;
 
 /// One request, ready to be sent.
 #[derive(Debug)]
@@ -85,13 +93,31 @@ impl Http {
     /// # Errors
     /// Where the machine has no CA certificates.
     pub fn new() -> Result<Self, Trouble> {
+        Self::of(None)
+    }
+
+    /// The same, with a name that says whom to ask about it.
+    ///
+    /// # Errors
+    /// As [`Http::new`].
+    pub fn of(contact: Option<&str>) -> Result<Self, Trouble> {
         // Tests never pass through `main`, so it is installed here; the first one stays.
         drop(rustls::crypto::ring::default_provider().install_default());
-        Ok(Self { anywhere: client(None)?, public: client(Some(Arc::new(PublicOnly)))? })
+        let name = agent(contact);
+        let public = client(&name, Some(Arc::new(PublicOnly)))?;
+        Ok(Self { anywhere: client(&name, None)?, public })
     }
 }
 
-fn client(resolver: Option<Arc<PublicOnly>>) -> Result<Client, Trouble> {
+/// What we call ourselves: who does not like what we do can say so to somebody, and need not shut
+/// the door.
+fn agent(contact: Option<&str>) -> String {
+    let name = concat!("oncecast/", env!("CARGO_PKG_VERSION"));
+    let page = Some(env!("CARGO_PKG_HOMEPAGE")).filter(|page| !page.is_empty());
+    contact.or(page).map_or_else(|| name.to_owned(), |contact| format!("{name} (+{contact})"))
+}
+
+fn client(agent: &str, resolver: Option<Arc<PublicOnly>>) -> Result<Client, Trouble> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
@@ -102,7 +128,7 @@ fn client(resolver: Option<Arc<PublicOnly>>) -> Result<Client, Trouble> {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
-        .user_agent(concat!("oncecast/", env!("CARGO_PKG_VERSION")));
+        .user_agent(agent);
     if let Some(resolver) = resolver {
         builder = builder.dns_resolver(resolver);
     }
@@ -136,7 +162,8 @@ impl Transport for Http {
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
             let answer = request.send().await.map_err(|e| trouble(&e))?;
-            Ok(read(answer, outgoing.max_body).await.0)
+            let (response, cut) = read(answer, outgoing.max_body, READ_TIMEOUT).await;
+            Ok(if cut.is_some() { response } else { decoded(response, outgoing.max_body).await.0 })
         })
     }
 
@@ -147,27 +174,40 @@ impl Transport for Http {
                 Reach::Anywhere => &self.anywhere,
                 Reach::PublicOnly => {
                     // A literal address never passes through the resolver.
-                    let literal = match get.url.host() {
-                        Some(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-                        Some(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-                        _ => None,
-                    };
-                    if let Some(ip) = literal.filter(|ip| !is_public(*ip)) {
+                    if let Some(ip) = literal(get.url).filter(|ip| !is_public(*ip)) {
                         return Err(GetError::Blocked { host, address: ip.to_string() });
                     }
                     &self.public
                 }
             };
             let mut request = client.get(get.url.clone()).timeout(get.timeout);
+            request = request.header("accept-encoding", decode::ACCEPTED);
             for (name, value) in &get.headers {
                 request = request.header(name, value);
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
-            let answer = request.send().await.map_err(|e| get_error(&e, &host, get.timeout))?;
-            match read(answer, get.max_body).await {
-                (response, None) => Ok(response),
-                (_, Some(Cut::TooLarge)) => Err(GetError::TooLarge { host, max: get.max_body }),
-                (_, Some(Cut::Broken(e))) => Err(get_error(&e, &host, get.timeout)),
+            let answer = tokio::time::timeout(HEAD_TIMEOUT.min(get.timeout), request.send()).await;
+            let late = |limit: Duration| GetError::Timeout {
+                host: host.clone(),
+                seconds: limit.as_secs(),
+            };
+            let answer = answer.map_err(|_| late(HEAD_TIMEOUT.min(get.timeout)))?;
+            let answer = answer.map_err(|e| get_error(&e, &host, HEAD_TIMEOUT.min(get.timeout)))?;
+            let (response, cut) = read(answer, get.max_wire, PART_TIMEOUT).await;
+            match cut {
+                Some(Cut::TooLarge) => return Err(GetError::TooLarge { host, max: get.max_wire }),
+                Some(Cut::Stalled) => return Err(late(PART_TIMEOUT)),
+                Some(Cut::Broken(e)) if e.is_timeout() => return Err(late(get.timeout)),
+                // What came before it broke off may hold whole entries.
+                Some(Cut::Broken(_)) | None => {}
+            }
+            let whole = response.whole;
+            match decoded(response, get.max_body).await {
+                (_, Some(Fault::TooLarge)) => Err(GetError::TooLarge { host, max: get.max_body }),
+                (response, Some(Fault::Broken(why))) if response.body.is_empty() => {
+                    Err(GetError::Broken { host, why })
+                }
+                (response, fault) => Ok(Response { whole: whole && fault.is_none(), ..response }),
             }
         })
     }
@@ -176,31 +216,59 @@ impl Transport for Http {
 /// Why a body is not whole.
 enum Cut {
     TooLarge,
+    Stalled,
     Broken(reqwest::Error),
 }
 
-/// Reads an answer. The status is known before the body: a 2xx whose body is lost is still a 2xx.
-async fn read(mut answer: reqwest::Response, max: usize) -> (Response, Option<Cut>) {
+/// Reads an answer as it comes over the wire. The status is known before the body: a 2xx whose body is
+/// lost is still a 2xx.
+async fn read(
+    mut answer: reqwest::Response,
+    max: usize,
+    patience: Duration,
+) -> (Response, Option<Cut>) {
     let mut response = Response { status: answer.status().as_u16(), ..Response::default() };
     for (name, value) in answer.headers() {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         response.headers.push((name.as_str().to_owned(), value));
     }
     let cut = loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) => {
+        match tokio::time::timeout(patience, answer.chunk()).await {
+            Ok(Ok(Some(chunk))) => {
                 let room = max.saturating_sub(response.body.len());
                 response.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 if chunk.len() > room {
                     break Some(Cut::TooLarge);
                 }
             }
-            Ok(None) => break None,
-            Err(error) => break Some(Cut::Broken(error)),
+            Ok(Ok(None)) => break None,
+            Ok(Err(error)) => break Some(Cut::Broken(error)),
+            Err(_) => break Some(Cut::Stalled),
         }
     };
     response.whole = cut.is_none();
     (response, cut)
+}
+
+/// The answer with its body decoded.
+async fn decoded(mut response: Response, max: usize) -> (Response, Option<Fault>) {
+    let codings = response.headers.iter().filter(|(name, _)| name == "content-encoding");
+    let codings: Vec<String> =
+        codings.map(|(_, value)| value.trim().to_ascii_lowercase()).collect();
+    let coding = codings.join(", ");
+    if !decode::is_coded(&coding, &response.body) {
+        return (response, None);
+    }
+    let body = std::mem::take(&mut response.body);
+    let (body, fault) = if body.len() <= DECODED_HERE {
+        decode::decode(&coding, body, max)
+    } else {
+        let work = tokio::task::spawn_blocking(move || decode::decode(&coding, body, max));
+        work.await.unwrap_or_else(|e| (Vec::new(), Some(Fault::Broken(e.to_string()))))
+    };
+    response.whole &= fault.is_none();
+    response.body = body;
+    (response, fault)
 }
 
 /// What an error without an answer proves. Only a connection that was never made, and a request that
@@ -278,79 +346,5 @@ impl Resolve for PublicOnly {
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
-    }
-}
-
-/// Whether an address is one that the public internet routes.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_broadcast()
-                || ip.is_documentation()
-                || ip.is_multicast()
-                || a == 0
-                || a >= 240
-                || (a == 100 && (64..128).contains(&b))
-                || (a == 198 && (b == 18 || b == 19))
-                || (a == 192 && b == 0 && c == 0))
-        }
-        IpAddr::V6(ip) => {
-            let s = ip.segments();
-            if let Some(v4) = ip.to_ipv4_mapped() {
-                return is_public(IpAddr::V4(v4));
-            }
-            // NAT64 and 6to4 carry an IPv4 address inside.
-            let inner = |hi: u16, lo: u16| {
-                let ([a, b], [c, d]) = (hi.to_be_bytes(), lo.to_be_bytes());
-                is_public(IpAddr::from([a, b, c, d]))
-            };
-            match s[0] {
-                0x2002 => inner(s[1], s[2]),
-                0x64 if s[1] == 0xff9b => inner(s[6], s[7]),
-                // Only 2000::/3 is routed; of it, documentation and Teredo are not for us.
-                first => {
-                    (0x2000..0x4000).contains(&first)
-                        && !(first == 0x2001 && (s[1] == 0xdb8 || s[1] == 0))
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_redirect_cannot_lead_into_the_operators_network() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "255.255.255.255",
-            "224.0.0.1",
-            "198.18.0.1",
-            "::1",
-            "fe80::1",
-            "fc00::1",
-            "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "ff02::1",
-            "::",
-        ] {
-            assert!(!is_public(private.parse().expect("an address")), "{private}");
-        }
-        for public in ["93.184.216.34", "1.1.1.1", "2606:2800:220:1::1", "64:ff9b::101:101"] {
-            assert!(is_public(public.parse().expect("an address")), "{public}");
-        }
     }
 }

@@ -164,7 +164,8 @@ impl Case<'_> {
                 let post = adapter.compose(&piece, &known).unwrap();
                 let request = adapter.request(&post, &piece, &known).unwrap();
                 let first_sent = Time::from_millis(OPENED).plus(Duration::from_secs(60));
-                let doubt = Doubt { piece, request: &request, first_sent };
+                let alone = self.value["alone"].as_bool().unwrap_or(true);
+                let doubt = Doubt { piece, request: &request, first_sent, alone };
                 asked(adapter.ask(&doubt, &known, &answers))
             }
         }

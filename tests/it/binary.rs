@@ -11,11 +11,14 @@ use super::support::daemon::Daemon;
 /// No manners: a test waits for nothing that it does not test.
 pub const OPEN: &str = "pace = { every = \"0s\", burst = 1 }\n";
 
+/// Tests may kill a daemon more often than one may fall over.
+const GUARD: &str = "crash_loop = 0\n";
+
 /// A blog that is polled each second, and webhook groups; each lane has the name of its group.
 /// `more` ends in tables of its own.
 pub fn house(groups: &[(&str, &str)], more: &str) -> String {
     let mut text = format!(
-        "[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
+        "[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n{GUARD}\
          [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\nevery = \"1s\"\n{more}\n"
     );
     for (name, url) in groups {

@@ -40,6 +40,7 @@ fn setup() -> Setup {
             share: 1.0,
             max_age: Duration::from_secs(86_400),
             stagger: Duration::ZERO,
+            crash_loop: 0,
         },
         lanes: vec![Lane {
             name: "me".into(),

@@ -27,7 +27,7 @@ async fn forty_kills_and_nobody_sees_a_post_twice() {
     let open = "pace = { every = \"0s\", burst = 1 }\n\
                 caps = { per_10m = 5000, per_hour = 5000, per_day = 5000 }\n";
     let mut daemon = Daemon::with(&format!(
-        "[guard]\nsettle = \"0s\"\nburst = 10000\nshare = 1.0\n\
+        "[guard]\nsettle = \"0s\"\nburst = 10000\nshare = 1.0\ncrash_loop = 0\n\
          [[feed]]\nname = \"blog\"\nurl = {:?}\nevery = \"1s\"\n\
          [[integration]]\nname = \"steady\"\nkind = \"webhook\"\nurl = {:?}\n{open}\
          [[integration]]\nname = \"moody\"\nkind = \"webhook\"\nurl = {:?}\n{open}\

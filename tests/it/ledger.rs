@@ -174,7 +174,89 @@ async fn a_post_that_is_taken_back_at_once_is_not_sent_and_one_that_returns_is()
     assert_eq!(world.stands("new").await, [Due, Due]);
     assert!(!world.is_due().await);
     tokio::time::advance(SETTLE).await;
+    assert!(!world.is_due().await, "time alone is no second look");
+    // Its author deletes it again.
+    assert_eq!(world.see("blog", &[entry("old")]).await.vanished, 1);
+    assert_eq!(world.stands("new").await, [Withdrawn, Withdrawn]);
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    tokio::time::advance(SETTLE).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
     assert!(world.is_due().await);
+}
+
+/// A feed that is renamed or removed while a post of it settles: the post waited for ever, unseen.
+#[tokio::test(start_paused = true)]
+async fn what_settles_in_a_feed_that_leaves_the_config_is_withdrawn_and_comes_back_with_it() {
+    for renamed in [false, true] {
+        let world = World::new(SETTLE).await;
+        world.see("planet", &[entry("old")]).await;
+        world.see("planet", &[entry("old"), entry("new")]).await;
+        let mut other = setup(SETTLE);
+        other.groups[0].feeds = vec!["blog".into(), "planet-2".into()];
+        world.ledger.configure(other).await.expect("configured");
+        assert_eq!(world.stands("new").await, [Withdrawn]);
+        assert_eq!(world.ledger.overview().await.expect("readable").oldest_settling, None);
+        let feed = if renamed { "planet-2" } else { "planet" };
+        if !renamed {
+            world.ledger.configure(setup(SETTLE)).await.expect("configured");
+        }
+        world.see(feed, &[entry("old"), entry("new")]).await;
+        assert_eq!(world.stands("new").await[0], Due, "the same post is there again");
+        assert!(!world.is_due().await);
+        tokio::time::advance(SETTLE).await;
+        world.take(feed, Sight::Unchanged).await;
+        assert!(world.is_due().await);
+    }
+}
+
+/// An author deletes a post at once, and a copy of the blog shows it for an hour more.
+#[tokio::test(start_paused = true)]
+async fn what_its_author_took_back_is_not_sent_because_a_copy_still_shows_it() {
+    let world = World::new(SETTLE).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("planet", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    world.see("planet", &[entry("old"), entry("new")]).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("planet", &[entry("old"), entry("new"), entry("other")]).await;
+    assert_eq!(world.stands("new").await, [Withdrawn, Withdrawn]);
+}
+
+/// A post is edited after its readers have it: whoever asks later must be told what they were shown.
+#[tokio::test(start_paused = true)]
+async fn what_changes_after_it_was_sent_is_written_down_and_sent_to_nobody() {
+    let mut world = World::new(Duration::ZERO).await;
+    world.see("blog", &[entry("old")]).await;
+    world.see("blog", &[entry("old"), entry("new")]).await;
+    let edited = |text: &str| Entry { title: text.into(), content: text.into(), ..entry("new") };
+    world.see("blog", &[entry("old"), edited("before it is sent")]).await;
+    let edits = async |world: &World| {
+        let number = world.of("new").await[0].id.entry;
+        let history = world.ledger.history(number).await.expect("readable");
+        history.into_iter().filter(|line| line.event == "edit").collect::<Vec<_>>()
+    };
+    assert_eq!(edits(&world).await, [], "nobody has it yet");
+    world.in_doubt("new").await;
+    tokio::time::advance(MINUTE).await;
+    for _ in 0..2 {
+        world.see("blog", &[entry("old"), edited("after it was sent")]).await;
+    }
+    let told = edits(&world).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (line, now) = (&told[0], START.plus(MINUTE));
+    assert!(line.at >= now && line.who == "feed blog", "{line:?}");
+    let says = "title \"before it is sent\" is now \"after it was sent\"; sha256:";
+    assert!(line.detail.starts_with(says) && line.detail.matches("sha256:").count() == 2);
+    assert_eq!(world.stands("new").await, [InDoubt, Due], "and it is no second post");
+    // A text that counts its visitors must not fill the disk.
+    for visitors in 0..100 {
+        world.see("blog", &[entry("old"), edited(&visitors.to_string())]).await;
+    }
+    assert_eq!(edits(&world).await.len(), 24);
+    tokio::time::advance(MINUTE * 60 * 25).await;
+    world.see("blog", &[entry("old"), edited("next day")]).await;
+    assert_eq!(edits(&world).await.len(), 25);
+    assert_eq!(edits(&world).await.pop().map(|line| line.detail.contains("next day")), Some(true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,9 @@ mod kills;
 mod ledger;
 mod once;
 mod page;
+mod plan;
+#[expect(unreachable_pub, reason = "shared by the files of these tests")]
+mod polite;
 mod preview;
 mod readme;
 mod routing;
@@ -33,4 +36,5 @@ mod service;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod wild;
 mod wire;

@@ -288,3 +288,46 @@ async fn what_is_held_or_in_doubt_is_a_persons_to_settle() {
     until("the last post", async || group.requests() == 3).await;
     assert_eq!(group.seen().get("Newer"), None);
 }
+
+/// A post that fells the daemon is met again at every start: after the third in ten minutes nothing is
+/// sent, whoever asks is told, and only a person or half an hour lets it go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_falls_over_again_and_again_only_observes() {
+    let group = Receiver::open(Manner::Answers(204)).await;
+    let mut daemon = started(&[("one", &group.url)], "").await;
+    for _ in 0..4 {
+        assert_eq!(daemon.end().await, Some(0), "{}", daemon.log());
+        daemon.start().await;
+    }
+    assert_eq!(get(&daemon, "/healthz", None).await.0, 200, "clean ends count for nothing");
+    for _ in 0..3 {
+        daemon.kill().await;
+        daemon.start().await;
+    }
+    // It is written down: another start, after a clean end, changes nothing.
+    assert_eq!(daemon.end().await, Some(0), "{}", daemon.log());
+    daemon.start().await;
+    feed(&daemon, &["New", "Old"]);
+    until("the post to be due", async || daemon.count("one", "due").await == 1).await;
+    let (status, health) = get(&daemon, "/healthz", None).await;
+    assert!(status == 503 && health.contains("fell over"), "{health}");
+    assert!(health.contains("oncecast resume --all"), "{health}");
+    let (code, out, _) = said(&daemon, &["status"]).await;
+    assert!(code == 1 && out.contains("only observes until"), "{out}");
+    let (_, metrics) = get(&daemon, "/metrics", None).await;
+    assert!(metrics.contains("oncecast_sending 0"), "{metrics}");
+    assert!(metrics.contains("oncecast_unclean_starts_10m 3"), "{metrics}");
+    assert!(daemon.log().contains("nothing is sent; to go on"), "{}", daemon.log());
+    let (code, out, error) = said(&daemon, &["check"]).await;
+    assert!(code == 1 && out.contains("FAIL  ledger"), "{out}{error}");
+    assert_eq!(daemon.end().await, Some(0), "{}", daemon.log());
+    let (code, out, error) = said(&daemon, &["check"]).await;
+    assert!(code == 1 && out.contains("only observes until"), "{out}{error}");
+    daemon.start().await;
+    assert_eq!(group.requests(), 0);
+    let (code, _, error) = said(&daemon, &["resume", "--all"]).await;
+    assert_eq!(code, 0, "{error}");
+    until("it to be sent", async || daemon.count("one", "published").await == 1).await;
+    until("health", async || get(&daemon, "/healthz", None).await.0 == 200).await;
+    group.assert_once();
+}

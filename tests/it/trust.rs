@@ -9,10 +9,10 @@ use oncecast::desk::exit;
 use oncecast::desk::verb::{Answer, Verb};
 use oncecast::ledger::embedded::{Embedded, Mend, Place};
 use oncecast::ledger::{
-    Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Policy, Selection, Setup, Sight,
-    Trust, Work,
+    Audience, Claim, Intake, Lane, Ledger as _, LedgerError, Policy, Replay, Selection, Setup,
+    Sight, Trust, Verdict, Work,
 };
-use oncecast::model::{Caps, Entry, FeedState, Guarantee, Request, Status, Time};
+use oncecast::model::{Caps, Entry, FeedState, Found, Guarantee, Reference, Request, Status, Time};
 
 use super::binary::{address, house, publish, said, started};
 use super::support::receiver::{Manner, Receiver};
@@ -133,6 +133,37 @@ async fn a_copy_does_not_grow_trusted_by_being_started() {
     }
     let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
     assert!(!claims(&ledger).await, "it was sent already");
+    ledger.close().await.expect("closed");
+    let ledger = open(&place, None).await.expect("opens");
+    assert_eq!(observes(&ledger).await, None, "what a person has taken up once goes on");
+}
+
+/// A post goes out, the ledger is lost and made anew, and meanwhile the blog has new guids: replayed by hand
+/// as one that was there before, it would be heard twice, and nobody has said that it should.
+#[tokio::test(start_paused = true)]
+async fn a_renamed_post_of_a_lost_ledger_is_not_replayed_unasked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = place(folder.path());
+    let ledger = open(&place, None).await.expect("opens");
+    see(&ledger, &["old"]).await;
+    see(&ledger, &["new", "old"]).await;
+    assert!(claims(&ledger).await);
+    ledger.close().await.expect("closed");
+    std::fs::remove_file(&place.path).expect("lost");
+    let ledger = open(&place, Some(Mend::Init)).await.expect("made anew");
+    see(&ledger, &["renamed", "old"]).await;
+    let entry = ledger.find("renamed").await.expect("readable")[0].number;
+    let replay = async |again: Option<&str>| {
+        let selection = Selection { entry, group: None };
+        let replay = Replay { selection, again: again.map(str::to_owned), dry_run: false };
+        let steps = ledger.reopen(replay, "test".into()).await.expect("answered");
+        (steps[0].sends, steps[0].why.clone())
+    };
+    let (sends, why) = replay(None).await;
+    assert!(!sends && why.contains("--again"), "{why}");
+    assert!(!claims(&ledger).await);
+    assert!(replay(Some("I have looked")).await.0, "a person who has looked may");
+    assert!(claims(&ledger).await);
 }
 
 /// A post goes out, a backup from before comes back, and meanwhile the blog has new guids and titles: the
@@ -193,6 +224,38 @@ async fn a_restored_doubt_is_not_repeated() {
     std::fs::copy(&copy, &place.path).expect("restored");
     let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
     assert!(!repeats(&ledger).await, "it may be under way, and a person looks");
+}
+
+/// A copy of the file, made by hand while it was open, holds a post in doubt that was found a moment later
+/// and that its author has deleted since: asked about again, it would be brought back.
+#[tokio::test(start_paused = true)]
+async fn a_copy_from_before_a_settlement_is_seen_to_be_old() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (place, copy) = (place(folder.path()), folder.path().join("copy"));
+    let ledger = open(&place, None).await.expect("opens");
+    see(&ledger, &["old"]).await;
+    see(&ledger, &["new", "old"]).await;
+    assert!(claims(&ledger).await);
+    ledger.close().await.expect("closed");
+    let ledger = open(&place, None).await.expect("opens: it is in doubt");
+    std::fs::copy(&place.path, &copy).expect("a copy");
+    let id = ledger.find("new").await.expect("readable")[0].deliveries[0].id;
+    let there = Verdict::Asked(Found::There(Reference::default()));
+    ledger.resolve(id, there, "daemon".into()).await.expect("settled");
+    // It is killed: nothing is said at its end.
+    drop(ledger);
+    loop {
+        // The file is put back once nobody has it.
+        let lock = std::fs::File::open(folder.path().join("ledger.lock")).expect("there");
+        if lock.try_lock().is_ok() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    std::fs::copy(&copy, &place.path).expect("restored");
+    let ledger = open(&place, None).await.expect("opens");
+    let why = observes(&ledger).await.expect("an older copy sends nothing");
+    assert!(why.contains("older") && why.contains("adopt-restored"), "{why}");
 }
 
 /// The same folder on two machines would send everything twice.

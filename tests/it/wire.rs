@@ -46,7 +46,7 @@ fn answer(headers: &str, body: &[u8]) -> Vec<u8> {
 async fn get(url: &Url, reach: Reach, max: usize) -> Result<Vec<u8>, GetError> {
     let wire = Wire::open().expect("a network");
     let timeout = Duration::from_millis(500);
-    let get = Get { url, headers: Vec::new(), reach, max_body: max, timeout };
+    let get = Get { url, headers: Vec::new(), reach, max_body: max, max_wire: max, timeout };
     wire.get(get).await.map(|response| response.body)
 }
 
@@ -109,6 +109,7 @@ async fn no_connection_is_used_twice() {
             headers: Vec::new(),
             reach: Reach::Anywhere,
             max_body: 1 << 20,
+            max_wire: 1 << 20,
             timeout,
         };
         wire.get(get).await.expect("an answer");

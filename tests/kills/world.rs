@@ -73,7 +73,7 @@ pub(crate) struct Group<'a> {
 /// A config with these groups, no pace, and walls so far out that only the promise itself stands.
 pub(crate) fn config(feed: &str, every: &str, groups: &[Group<'_>]) -> String {
     let mut text = format!(
-        "[guard]\nsettle = \"0s\"\nburst = 10000\nshare = 1.0\n\
+        "[guard]\nsettle = \"0s\"\nburst = 10000\nshare = 1.0\ncrash_loop = 0\n\
          [[feed]]\nname = \"blog\"\nurl = {feed:?}\nevery = {every:?}\n"
     );
     for Group { name, receiver, more } in groups {

@@ -150,7 +150,7 @@ pub(crate) fn platforms(feed: &str, [sky, chat, fedi]: [(&Server, &str); 3]) -> 
                 caps = { per_10m = 100, per_hour = 100, per_day = 100 }\n";
     format!(
         "[guard]\nsettle = \"2s\"\nburst = 20\nshare = 1.0\n\
-         [[feed]]\nname = \"blog\"\nurl = {feed:?}\nevery = \"1s\"\n\
+         [[feed]]\nname = \"blog\"\nurl = {feed:?}\nevery = \"1s\"\nevery_max = \"1s\"\n\
          [[integration]]\nname = \"sky\"\nkind = \"bluesky\"\nurl = {:?}\nidentifier = {:?}\n\
          password = {{ file = \"sky-password\" }}\n{open}\
          [[integration]]\nname = \"chat\"\nkind = \"matrix\"\nurl = {:?}\nuser = {:?}\n\

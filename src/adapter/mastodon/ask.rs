@@ -27,6 +27,7 @@ pub(super) struct Sent {
     visibility: Option<String>,
     first_sent: Time,
     now: Time,
+    alone: bool,
 }
 
 impl Sent {
@@ -41,6 +42,7 @@ impl Sent {
             visibility: answer::string(&body, "visibility"),
             first_sent: doubt.first_sent,
             now: doubt.piece.now,
+            alone: doubt.alone,
         }
     }
 
@@ -90,6 +92,8 @@ pub(super) fn read(sent: &Sent, answers: &[Response]) -> Result<Found, NextPage>
                 Some(at) if at < cutoff.minus(NEAR) => {}
                 Some(at) if at < cutoff => similar = reference(status).url,
                 _ if !same_audience => similar = reference(status).url,
+                // A person had it sent twice, and both say the same.
+                _ if !sent.alone => return Ok(alike(reference(status).url)),
                 _ => return Ok(Found::There(reference(status))),
             }
         }
@@ -97,7 +101,7 @@ pub(super) fn read(sent: &Sent, answers: &[Response]) -> Result<Found, NextPage>
         let reached = statuses.last().map_or(Some(true), |last| Some(created(last)? < cutoff));
         if reached == Some(true) {
             return Ok(match similar {
-                Some(url) => unsure(&format!("{url} says the same; see whether it is ours")),
+                Some(url) => alike(Some(url)),
                 None => Found::Absent,
             });
         }
@@ -110,6 +114,11 @@ pub(super) fn read(sent: &Sent, answers: &[Response]) -> Result<Found, NextPage>
         return Ok(unsure("our statuses since then are too many to read"));
     }
     Err(NextPage { before })
+}
+
+fn alike(url: Option<String>) -> Found {
+    let url = url.unwrap_or_else(|| "a status".to_owned());
+    unsure(&format!("{url} says the same; see whether it is ours"))
 }
 
 pub(super) fn unsure(why: &str) -> Found {

@@ -23,6 +23,7 @@ fn ten_lines_are_a_whole_config() {
     assert_eq!(config.serve.control, Path::new("/run/oncecast/control.sock"));
     assert_eq!((config.guard.settle, config.guard.max_age), (secs(600), secs(604_800)));
     assert_eq!((config.guard.burst, config.guard.share), (3, 0.5));
+    assert_eq!(config.guard.crash_loop, 3);
     let feed = &config.feeds[0];
     assert_eq!((feed.name.as_str(), feed.every), ("blog", secs(900)));
     assert_eq!(feed.source, FeedSource::Http("https://example.org/feed/".parse().unwrap()));
@@ -221,7 +222,7 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(told.contains(path.to_str().unwrap()) && told.contains("--config FILE"), "{told}");
     std::fs::write(&path, b"[[feed]]\nname = \"caf\xe9\"\n").unwrap();
     assert!(load(&path).contains("line 2 is not UTF-8"), "{}", load(&path));
-    std::fs::write(&path, " ".repeat(1024 * 1024 + 1)).unwrap();
-    assert!(load(&path).contains("larger than 1048576 bytes"), "{}", load(&path));
+    std::fs::write(&path, " ".repeat(8 * 1024 * 1024 + 1)).unwrap();
+    assert!(load(&path).contains("larger than 8388608 bytes"), "{}", load(&path));
     assert!(load(dir.path()).contains("failed to read the config"));
 }

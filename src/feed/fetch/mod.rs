@@ -2,6 +2,8 @@
 //! that nothing is new when something is.
 
 mod file;
+mod fresh;
+mod links;
 mod validators;
 
 use std::collections::HashSet;
@@ -15,17 +17,22 @@ pub use validators::Validators;
 
 use super::parse::dates;
 use crate::config::FeedSource;
-use crate::model::{FeedState, Response, Time};
+use crate::model::{Fault, FeedState, Response, Time};
 use crate::wire::{Get, GetError, Getter, Reach};
 
 /// The largest feed taken, in bytes after decompression.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
+/// The most that is read from the network for one answer, in bytes.
+pub const MAX_WIRE: usize = 8 * 1024 * 1024;
 /// How long one request may take in all.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// As many redirects are followed as browsers' readers need.
 const MAX_HOPS: usize = 5;
-/// A feed is asked for without validators at least this often: servers answer 304 by mistake.
-const UNCONDITIONAL_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A feed is asked for without validators after so many days of "not modified", since servers say that
+/// by mistake. Each time it was true, the next such look comes later.
+const UNCONDITIONAL_DAYS: [u64; 5] = [1, 2, 4, 8, 14];
+/// After so many of these looks in a row that found news, the feed's dates are not sent back any more.
+const LIES_MAX: u32 = 2;
 /// What is read, best first; the rest is tried all the same.
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, \
     application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1";
@@ -50,14 +57,30 @@ pub struct Body {
     pub content_type: Option<String>,
     /// Where it came from in the end; `None` for a file.
     pub url: Option<Url>,
-    /// Where the feed has moved for good, if every redirect on the way says so.
-    pub moved: Option<Url>,
     /// What to send next time.
     pub validators: Validators,
     /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
     /// Whether the body came whole.
     pub whole: bool,
+}
+
+/// What an answer said beside its body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The status; 0 for a file.
+    pub status: u16,
+    /// Where the feed has moved for good, if every redirect on the way says so and none leads from
+    /// https to http.
+    pub moved: Option<Url>,
+    /// For how long the answer is fresh.
+    pub fresh: Option<Duration>,
+    /// Whether validators were known and not sent, to see whether "not modified" is true.
+    pub checked: bool,
+    /// WebSub hubs in `Link` headers.
+    pub hubs: Vec<String>,
+    /// The feed's own address in `Link` headers.
+    pub own: Option<String>,
 }
 
 /// Why a feed could not be fetched, in words for `status`.
@@ -103,6 +126,31 @@ impl FetchError {
             _ => None,
         }
     }
+
+    /// Who answered, where somebody did.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Status { host, .. } | Self::Redirect { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Status { status: 401 | 403 | 407 | 451, .. } => Fault::Access,
+            Self::Status { status: 404, .. } => Fault::Missing,
+            Self::Status { status: 410, .. } => Fault::Gone,
+            Self::Status { status: 429, .. } | Self::Status { status: 503, wait: Some(_), .. } => {
+                Fault::Throttled
+            }
+            Self::Get(GetError::Blocked { .. } | GetError::TooLarge { .. })
+            | Self::Redirect { .. } => Fault::Refused,
+            Self::Get(_) | Self::Status { .. } | Self::File { .. } => Fault::Trouble,
+        }
+    }
 }
 
 fn status_words(status: u16) -> String {
@@ -119,10 +167,9 @@ fn status_words(status: u16) -> String {
 }
 
 impl Fetched {
-    /// Writes this poll into the feed's memory, once its body has been read: one that is no feed is
-    /// a [failure](remember_failure) and leaves the validators as they were. `whole` says whether
-    /// all of a body was taken; if not, its validators and hash are forgotten, since else its rest
-    /// would never be asked for.
+    /// Writes the validators of this poll into the feed's memory, once its body has been read: one that
+    /// is no feed leaves them as they were. `whole` says whether all of a body was taken; if not, its
+    /// validators and hash are forgotten, since else its rest would never be asked for.
     pub fn remember(&self, state: &mut FeedState, now: Time, whole: bool) {
         let validators = match self {
             Self::NotModified(validators) => validators.clone(),
@@ -130,7 +177,7 @@ impl Fetched {
                 state.last_unconditional = Some(now);
                 validators.clone()
             }
-            Self::Body(body) if whole && body.whole => {
+            Self::Body(body) if whole => {
                 state.last_unconditional = Some(now);
                 state.last_change = Some(now);
                 state.body_sha256 = Some(body.sha256.clone());
@@ -145,18 +192,7 @@ impl Fetched {
         state.last_modified = validators.last_modified;
         state.validators_url = validators.url;
         state.last_success = Some(now);
-        state.failures = 0;
-        state.failing_since = None;
-        state.last_error = None;
     }
-}
-
-/// Writes a failed poll into the feed's memory: what failed is anything that brought no entries,
-/// in words. Nothing else is forgotten.
-pub fn remember_failure(state: &mut FeedState, now: Time, error: &str) {
-    state.failures = state.failures.saturating_add(1);
-    state.failing_since.get_or_insert(now);
-    state.last_error = Some(error.to_owned());
 }
 
 /// Asks for a feed.
@@ -173,26 +209,55 @@ pub async fn fetch(
     state: &FeedState,
     now: Time,
 ) -> Result<Fetched, FetchError> {
+    ask(getter, source, state, now).await.map(|(fetched, _)| fetched)
+}
+
+/// The same, with what the answer said beside its body.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn ask(
+    getter: &dyn Getter,
+    source: &FeedSource,
+    state: &FeedState,
+    now: Time,
+) -> Result<(Fetched, Said), FetchError> {
     match source {
-        FeedSource::Http(url) => fetch_http(getter, url, state, now).await,
+        FeedSource::Http(url) => ask_http(getter, url, state, now).await,
         FeedSource::File(path) => {
             let bytes = file::read(path).await?;
-            Ok(took(bytes, None, None, Validators::default(), true, state))
+            let fetched = took(bytes, None, None, Validators::default(), true, state);
+            Ok((fetched, Said::default()))
         }
     }
 }
 
-async fn fetch_http(
+/// Whether the whole feed is asked for, to see whether "not modified" is true.
+fn is_check_due(state: &FeedState, now: Time) -> bool {
+    let days = UNCONDITIONAL_DAYS;
+    let honest = usize::try_from(state.honest).unwrap_or(usize::MAX).min(days.len() - 1);
+    let every = Duration::from_secs(days[honest] * 24 * 60 * 60);
+    // A clock that was set back must not put this off.
+    state.last_unconditional.is_none_or(|last| now < last || now.since(last) >= every)
+}
+
+/// Where a feed is asked for: where it has moved for good, or where the operator wrote.
+#[must_use]
+pub fn address(written: &Url, state: &FeedState) -> Url {
+    let moved = state.moved_to.as_deref().and_then(|url| Url::parse(url).ok());
+    moved.unwrap_or_else(|| written.clone())
+}
+
+async fn ask_http(
     getter: &dyn Getter,
-    first: &Url,
+    written: &Url,
     state: &FeedState,
     now: Time,
-) -> Result<Fetched, FetchError> {
-    let due = state.last_unconditional.is_none_or(|last| {
-        // A clock that was set back must not put this off.
-        now < last || now.since(last) >= UNCONDITIONAL_EVERY
-    });
-    let known = Validators::known(state).filter(|_| !due);
+) -> Result<(Fetched, Said), FetchError> {
+    let first = address(written, state);
+    let known = Validators::known(state);
+    let checked = known.is_some() && is_check_due(state, now);
+    let known = known.filter(|_| !checked);
     let mut url = first.clone();
     let mut seen = HashSet::from([url.clone()]);
     let mut permanent = true;
@@ -201,14 +266,30 @@ async fn fetch_http(
         let validators = known.as_ref().filter(|known| known.url.as_deref() == Some(url.as_str()));
         let mut headers = vec![("accept".to_owned(), ACCEPT.to_owned())];
         headers.extend(validators.into_iter().flat_map(Validators::headers));
-        let reach = if is_operators(first, &url) { Reach::Anywhere } else { Reach::PublicOnly };
-        let get = Get { url: &url, headers, reach, max_body: MAX_BODY, timeout: TIMEOUT };
+        let reach = if is_operators(written, &url) { Reach::Anywhere } else { Reach::PublicOnly };
+        let get = Get {
+            url: &url,
+            headers,
+            reach,
+            max_body: MAX_BODY,
+            max_wire: MAX_WIRE,
+            timeout: TIMEOUT,
+        };
         let response = getter.get(get).await?;
+        let said = |permanent: bool, url: &Url| Said {
+            status: response.status,
+            moved: (permanent && *url != first).then(|| url.clone()),
+            fresh: fresh::fresh(&response, now),
+            checked,
+            hubs: links::named(&response, url, "hub"),
+            own: links::named(&response, url, "self").into_iter().next(),
+        };
         match (response.status, validators) {
             (301 | 302 | 303 | 307 | 308, _) => {
                 let next = target(&response, &url)
                     .map_err(|why| FetchError::Redirect { host: host.clone(), why })?;
-                permanent &= matches!(response.status, 301 | 308);
+                let weaker = url.scheme() == "https" && next.scheme() == "http";
+                permanent &= matches!(response.status, 301 | 308) && !weaker;
                 let why = if !seen.insert(next.clone()) {
                     "in a circle"
                 } else if seen.len() > MAX_HOPS + 1 {
@@ -220,21 +301,17 @@ async fn fetch_http(
                 return Err(FetchError::Redirect { host, why });
             }
             (304, Some(validators)) => {
-                return Ok(Fetched::NotModified(validators.renewed(&response, now)));
+                let said = said(permanent, &url);
+                return Ok((Fetched::NotModified(validators.renewed(&response, now)), said));
             }
             (200 | 203, _) => {
+                let said = said(permanent, &url);
                 let validators = Validators::of(&response, &url, now);
                 let content_type = response.header("content-type").map(str::to_owned);
                 let whole = response.whole;
-                let moved = (permanent && url != *first).then(|| url.clone());
-                let took = took(response.body, content_type, Some(url), validators, whole, state);
-                return Ok(match took {
-                    Fetched::Body(mut body) => {
-                        body.moved = moved;
-                        Fetched::Body(body)
-                    }
-                    other => other,
-                });
+                let fetched =
+                    took(response.body, content_type, Some(url), validators, whole, state);
+                return Ok((fetched, said));
             }
             (status, _) => {
                 let wait = retry_after(&response, now);
@@ -256,7 +333,7 @@ fn took(
     if whole && state.body_sha256.as_ref() == Some(&sha256) {
         return Fetched::Unchanged(validators);
     }
-    let body = Body { bytes, content_type, url, moved: None, validators, sha256, whole };
+    let body = Body { bytes, content_type, url, validators, sha256, whole };
     Fetched::Body(Box::new(body))
 }
 

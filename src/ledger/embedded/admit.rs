@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::admission::{self, Decision, Memory, Today};
+use crate::ledger::admission::{self, Decision, Habits, Memory, Today};
 use crate::ledger::journal::Line;
-use crate::ledger::{Admitted, Intake, LedgerError, Selection, Sight, Trust};
+use crate::ledger::{Admitted, Intake, LedgerError, Sight, Trust};
+use crate::model::identity::Sketch;
 use crate::model::{
-    Alias, AliasKind, DeliveryId, Entry, EntryId, Event, FeedState, Fingerprint, HoldReason,
-    IdempotencyKey, Status, Time, WithdrawReason,
+    Alias, AliasKind, DeliveryId, Entry, EntryId, FeedState, Fingerprint, HoldReason,
+    IdempotencyKey, Status, Time,
 };
 
 use super::batch::Batch;
@@ -28,20 +29,21 @@ pub(super) struct FeedRow {
     /// Entries whose settle window is open.
     #[serde(default)]
     pub(super) settling: Vec<u64>,
-    /// Entries that vanished in their settle window: they may come back.
-    #[serde(default)]
+    /// Entries that vanished in their settle window, as older releases noted it: now it stands in the
+    /// entry's own row, where none is ever forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) vanished: Vec<u64>,
     /// Set when a copy is taken up, until a whole document has been seen since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) restored: bool,
+    /// What the feed has taught about itself.
+    #[serde(default)]
+    pub(super) habits: Habits,
     pub(super) state: FeedState,
 }
 
 /// How much HTML of an entry is kept, in bytes: far more than any group reads of one post.
 const HTML_KEPT: usize = 64 << 10;
-
-/// How many vanished entries a feed is remembered to owe.
-const VANISHED_MAX: usize = 200;
 
 impl Memory for Batch<'_, '_> {
     type Error = LedgerError;
@@ -57,6 +59,18 @@ impl Memory for Batch<'_, '_> {
 
     fn seen_in_feed(&self, number: u64) -> Result<bool, LedgerError> {
         self.tables.has_seen(self.feed_number, number)
+    }
+
+    fn habits(&self) -> Habits {
+        self.habits.clone()
+    }
+
+    fn sketches(&self) -> Result<Vec<Sketch>, LedgerError> {
+        self.sketches_of(self.feed_number)
+    }
+
+    fn is_unsent(&self, number: u64) -> Result<bool, LedgerError> {
+        self.has_no_reader(number)
     }
 }
 
@@ -108,6 +122,8 @@ impl Batch<'_, '_> {
         let entries: Vec<Entry> = entries.into_iter().map(shortened).collect();
         let today = Today { clock: self.core.clock.now(), counted: self.now };
         let first_sight = !row.known;
+        self.habits = std::mem::take(&mut row.habits);
+        self.remember_looks(row)?;
         let plan = admission::plan(feed, &entries, self, &policy, first_sight, today)?;
         let audiences: Vec<(String, u32)> = self
             .core
@@ -122,21 +138,22 @@ impl Batch<'_, '_> {
         let unsure = !plan.baseline && (row.restored || !trusted);
         let mut admitted = Admitted { baseline: plan.baseline, ..Admitted::default() };
         let mut present = Vec::with_capacity(entries.len());
+        let mut greeted = Vec::new();
         for (entry, decision) in entries.into_iter().zip(plan.decisions) {
             match decision {
                 Decision::Nameless => admitted.nameless += 1,
                 Decision::Repeat => {}
                 Decision::Known { number, learn, arrives } => {
                     present.push(number);
-                    let changed = self.meet(number, entry, &learn)?;
-                    admitted.changed += u32::from(changed);
+                    let met = self.meet(feed, number, entry, &learn)?;
+                    admitted.changed += u32::from(met.changed);
+                    let is_new_here = arrives.is_some();
                     if let Some(hold) = arrives {
                         self.tables.set_seen(row.number, number, self.now)?;
                         self.owe(number, &audiences, plan.baseline, hold.as_ref())?;
                     }
-                    if row.vanished.contains(&number) {
-                        self.take_back(number)?;
-                        row.vanished.retain(|n| *n != number);
+                    if met.vanished || row.vanished.contains(&number) {
+                        self.take_back(row, feed, number, is_new_here)?;
                     }
                 }
                 Decision::New { aliases, hold } => {
@@ -145,6 +162,7 @@ impl Batch<'_, '_> {
                     admitted.held += u32::from(hold.is_some());
                     let settles = (!plan.baseline && hold.is_none() && !policy.settle.is_zero())
                         .then(|| self.now.plus(policy.settle));
+                    greeted.push(Sketch::of(self.numbers.entry + 1, &entry));
                     let number = self.greet(feed, row.number, entry, &aliases, settles)?;
                     present.push(number);
                     if settles.is_some() {
@@ -153,6 +171,10 @@ impl Batch<'_, '_> {
                     self.owe(number, &audiences, plan.baseline, hold.as_ref())?;
                 }
             }
+        }
+        self.learn(feed, row, plan.habits, &plan.shared, &greeted, present.first().copied())?;
+        if complete && !present.is_empty() {
+            row.habits.present.clone_from(&present);
         }
         row.known = true;
         row.restored &= !(trusted && complete);
@@ -168,11 +190,8 @@ impl Batch<'_, '_> {
                     continue;
                 }
                 admitted.vanished += 1;
-                self.forget(number)?;
-                row.vanished.push(number);
+                self.forget(number, "it left the feed unsent")?;
             }
-            let excess = row.vanished.len().saturating_sub(VANISHED_MAX);
-            row.vanished.drain(..excess);
         }
         self.confirm(row, |number| present.contains(&number))?;
         Ok(admitted)
@@ -204,13 +223,20 @@ impl Batch<'_, '_> {
         let line = self.numbers.lines;
         let first_seen = self.now;
         let feed = feed.to_owned();
-        let row = EntryRow { id, feed, first_seen, settles, line, learnt: 0, entry };
+        let row = EntryRow::new(id, feed, first_seen, line, entry);
+        let row = EntryRow { settles, ..row };
         self.tables.set_entry(number, &row)?;
         Ok(number)
     }
 
-    /// Notes that a known entry was met again; says whether its text is another.
-    fn meet(&mut self, number: u64, entry: Entry, learn: &[Alias]) -> Result<bool, LedgerError> {
+    /// Notes that a known entry was met again.
+    fn meet(
+        &mut self,
+        feed: &str,
+        number: u64,
+        entry: Entry,
+        learn: &[Alias],
+    ) -> Result<Met, LedgerError> {
         let mut row = self.tables.entry(number)?;
         let mut learnt = 0;
         for alias in learn {
@@ -222,11 +248,14 @@ impl Batch<'_, '_> {
         }
         let changed = row.entry != entry;
         if changed || learnt > 0 {
+            if changed {
+                self.revise(feed, number, &mut row, &entry)?;
+            }
             row.entry = entry;
             row.learnt += learnt;
             self.tables.set_entry(number, &row)?;
         }
-        Ok(changed)
+        Ok(Met { changed, vanished: row.vanished })
     }
 
     /// Writes one delivery for each audience that is owed the entry and has none.
@@ -288,86 +317,17 @@ impl Batch<'_, '_> {
         })?;
         Ok(())
     }
-
-    /// Ends the settle window of the entries that were seen again after it.
-    fn confirm(
-        &mut self,
-        row: &mut FeedRow,
-        seen: impl Fn(u64) -> bool,
-    ) -> Result<(), LedgerError> {
-        let mut still = Vec::new();
-        for number in std::mem::take(&mut row.settling) {
-            let entry = self.tables.entry(number)?;
-            let Some(look) = entry.settles else { continue };
-            if look > self.now || !seen(number) {
-                still.push(number);
-                continue;
-            }
-            self.set_settles(number, None)?;
-        }
-        row.settling = still;
-        Ok(())
-    }
-
-    /// Moves an entry's settle window, and its deliveries on the agenda with it.
-    pub(super) fn set_settles(
-        &mut self,
-        number: u64,
-        settles: Option<Time>,
-    ) -> Result<(), LedgerError> {
-        let entry = self.tables.entry(number)?;
-        let before = entry.settles;
-        for (id, delivery) in self.tables.deliveries(number)? {
-            if matches!(delivery.status, Status::Due { .. }) {
-                self.tables.set_delivery(id, Some((&delivery, before)), &delivery, settles)?;
-            }
-        }
-        self.tables.set_entry(number, &EntryRow { settles, ..entry })
-    }
-
-    /// An entry left the feed in its settle window: it will not be sent.
-    fn forget(&mut self, number: u64) -> Result<(), LedgerError> {
-        let entry = self.tables.entry(number)?;
-        for (id, row) in self.tables.deliveries(number)? {
-            if matches!(row.status, Status::Due { .. }) {
-                let event = Event::Withdraw(WithdrawReason::Vanished);
-                self.apply(id, &row, &entry, event, "feed", "it left the feed unsent")?;
-            }
-        }
-        self.set_settles(number, None)
-    }
-
-    /// An entry that had vanished unsent is there again, for instance because a stale copy of the
-    /// feed was served in between.
-    fn take_back(&mut self, number: u64) -> Result<(), LedgerError> {
-        let entry = self.tables.entry(number)?;
-        let not_before = self.now.plus(self.core.setup.policy.settle);
-        // What a person has sent by hand meanwhile is a newer generation, and stands for the older one.
-        for (id, row) in self.newest(&Selection { entry: number, group: None })? {
-            if matches!(row.status, Status::Withdrawn { reason: WithdrawReason::Vanished }) {
-                let event = Event::Return { not_before };
-                self.apply(id, &row, &entry, event, "feed", "it is in the feed again")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn next_settle(
-        &self,
-        row: &FeedRow,
-        counts: impl Fn(Time) -> bool,
-    ) -> Result<Option<Duration>, LedgerError> {
-        let mut next: Option<Time> = None;
-        for number in &row.settling {
-            if let Some(look) = self.tables.entry(*number)?.settles.filter(|look| counts(*look)) {
-                next = Some(next.map_or(look, |n| n.min(look)));
-            }
-        }
-        Ok(next.map(|look| look.since(self.now)))
-    }
 }
 
-fn shortened(mut entry: Entry) -> Entry {
+/// What a known entry was met as.
+struct Met {
+    /// Whether it says something else than before.
+    changed: bool,
+    /// Whether it had left its feed before it was sent.
+    vanished: bool,
+}
+
+pub(super) fn shortened(mut entry: Entry) -> Entry {
     for html in [&mut entry.summary, &mut entry.content] {
         if html.len() > HTML_KEPT {
             let mut end = HTML_KEPT;

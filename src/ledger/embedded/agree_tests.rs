@@ -174,6 +174,8 @@ async fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
     let place = super::place_of(&path, &Path::new("/elsewhere").join(copy.file_name().expect("n")));
     assert_eq!(place.as_deref(), Some(copy.as_path()));
     assert_eq!(super::place_of(&path, Path::new("/etc/shadow")), None);
+    // A second one is asked for before the first was opened by whoever asked for it.
+    open.snapshot().await.expect("another");
     let frozen = Frozen::of_copy(copy).expect("opens");
     assert_eq!(frozen.verify(&|_, _| {}).expect("walked").faults, Vec::<String>::new());
     open.close().await.expect("closed");

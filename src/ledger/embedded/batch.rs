@@ -8,6 +8,7 @@ use std::time::Duration;
 use redb::WriteTransaction;
 
 use crate::clock::Clock;
+use crate::ledger::admission::Habits;
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
@@ -47,12 +48,16 @@ pub(super) struct Core {
     pub(super) settled: Vec<u64>,
     /// The config before the transaction under way took up another.
     pub(super) replaced: Option<Config>,
+    /// This daemon's own number; `None` in a process that is none.
+    pub(super) daemon: Option<u64>,
     /// This process's epoch, from its first change on.
     pub(super) epoch: Option<u64>,
     /// How far the ledger has come.
     pub(super) stand: Stand,
     /// Whether the witness has heard of this process.
     pub(super) witnessed: bool,
+    /// Why the witness could not be told of the last commit.
+    pub(super) unnoted: Option<String>,
     /// The ledger's time.
     pub(super) time: Timekeeper,
     /// The time before the transaction under way followed the clock.
@@ -71,13 +76,16 @@ impl Core {
     }
 
     /// A commit is on disk: the witness takes its claims, and how far the ledger has come where this is
-    /// the first change of this process. A permit is granted only after this.
+    /// the first change of this process. A permit is granted only after this. Of any other commit it
+    /// takes a note, on which nothing waits.
     pub(super) fn committed(&mut self, taken: &Taken) -> Result<(), LedgerError> {
         self.epoch = Some(taken.stand.epoch);
         self.stand = taken.stand;
         let first = !self.witnessed;
         if first || !taken.claims.is_empty() {
             self.witness(first.then_some(taken.stand), &taken.claims)?;
+        } else {
+            self.note(taken.stand);
         }
         self.live.extend(taken.claims.iter().map(|c| c.number));
         Ok(())
@@ -88,6 +96,19 @@ impl Core {
         if self.epoch.is_some() { self.witness(Some(self.stand), &[]) } else { Ok(()) }
     }
 
+    /// What cannot be noted grants nothing; it is told of until the witness can be written again.
+    fn note(&mut self, stand: Stand) {
+        if matches!(self.trust, Trust::Observes { .. }) {
+            return;
+        }
+        let Some(witness) = &mut self.witness else { return };
+        let noted = witness.note(stand).map_err(|e| unwritten(witness, &e));
+        if let Err(why) = &noted {
+            tracing::error!(error = %why, "nothing is sent before it can");
+        }
+        self.unnoted = noted.err();
+    }
+
     fn witness(&mut self, stand: Option<Stand>, claims: &[Claimed]) -> Result<(), LedgerError> {
         // A ledger that is not trusted grants no claims, and must not be taken for the one it was.
         if matches!(self.trust, Trust::Observes { .. }) && claims.is_empty() {
@@ -96,11 +117,9 @@ impl Core {
         let Some(witness) = &mut self.witness else {
             return Err(LedgerError::Uncertain("there is no witness".to_owned()));
         };
-        witness.take(stand, claims).map_err(|e| {
-            let why = format!("the witness {} cannot be written: {e}", witness.path().display());
-            LedgerError::Uncertain(why)
-        })?;
+        witness.take(stand, claims).map_err(|e| LedgerError::Uncertain(unwritten(witness, &e)))?;
         self.witnessed = true;
+        self.unnoted = None;
         Ok(())
     }
 
@@ -152,6 +171,10 @@ impl Core {
     }
 }
 
+fn unwritten(witness: &Witness, error: &std::io::Error) -> String {
+    format!("the witness {} cannot be written: {error}", witness.path().display())
+}
+
 /// What the witness hears of a commit.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -177,6 +200,8 @@ pub(super) struct Batch<'txn, 'core> {
     pub(super) now: Time,
     /// The feed whose document is being taken.
     pub(super) feed_number: u32,
+    /// What that feed has taught so far.
+    pub(super) habits: Habits,
     /// Claims to be witnessed once they are committed.
     pub(super) claims: Vec<Claimed>,
     /// Why the transaction must be given up.
@@ -192,8 +217,16 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
         let set = core.time.wants();
-        let mut batch =
-            Self { tables, core, numbers, now, feed_number: 0, claims: Vec::new(), poisoned: None };
+        let mut batch = Self {
+            tables,
+            core,
+            numbers,
+            now,
+            feed_number: 0,
+            habits: Habits::default(),
+            claims: Vec::new(),
+            poisoned: None,
+        };
         if let Some(set) = set {
             // What cannot be moved gives up the transaction: nothing is counted by a wrong date.
             batch.guarded(|batch| batch.set_clock(&set)).ok();
@@ -269,7 +302,7 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let groups = std::mem::replace(&mut self.core.groups, groups);
         let names = std::mem::replace(&mut self.core.names, names);
         self.core.replaced.get_or_insert((setup, groups, names));
-        Ok(())
+        self.end_unheard()
     }
 
     /// Moves a delivery: status, agenda, counts and journal in one.

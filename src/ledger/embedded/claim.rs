@@ -136,6 +136,13 @@ impl Batch<'_, '_> {
         request: Request,
         event: impl FnOnce(u64) -> Event,
     ) -> Result<Claim, LedgerError> {
+        if self.core.daemon.is_some() {
+            // Where that could not be written when it began.
+            self.begin_daemon()?;
+        }
+        if let Some((why, wait)) = self.falls_over()? {
+            return Ok(Claim::NotNow { wait: Some(wait), why });
+        }
         if let Some(no) = self.walls(id)? {
             return Ok(no);
         }
@@ -259,6 +266,9 @@ impl Batch<'_, '_> {
         }
         if let Some(why) = self.tables.meta::<String>("stop")? {
             return Ok(Some(format!("everything is stopped: {why}")));
+        }
+        if let Some((why, _)) = self.falls_over()? {
+            return Ok(Some(why));
         }
         let file = self.core.folder().join(STOP_FILE);
         // Where it cannot be looked for, it may be there.

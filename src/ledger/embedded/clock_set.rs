@@ -33,6 +33,7 @@ impl Batch<'_, '_> {
                 self.tables.set_lane(&name, &lane)?;
             }
         }
+        self.move_starts(&moved)?;
         let mut settling = BTreeSet::new();
         for (_, feed) in self.tables.feeds::<FeedRow>()? {
             settling.extend(feed.settling);

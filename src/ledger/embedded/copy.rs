@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use redb::{
     Builder, Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
@@ -13,6 +14,7 @@ use redb::{
 };
 use tokio::sync::oneshot;
 
+use crate::clock::Mark;
 use crate::ledger::LedgerError;
 use crate::model::Time;
 
@@ -120,22 +122,24 @@ pub fn place_of(ledger: &Path, copy: &Path) -> Option<PathBuf> {
 }
 
 /// Takes away what was left on its way: copies for askers who never came, and new ledgers of whoever
-/// was killed while it was compacted. Only who has the lock may do this.
-pub(super) fn sweep(disk: &dyn Disk, ledger: &Path) -> std::io::Result<()> {
+/// was killed while it was compacted. Only who has the lock may do this. Those stay that somebody was
+/// just told of.
+pub(super) fn sweep(disk: &dyn Disk, ledger: &Path, awaited: &[Awaited]) -> std::io::Result<()> {
     let folder = folder_of(ledger);
     for name in disk.names(folder)? {
-        if is_ours(ledger, &name.to_string_lossy()) {
-            disk.remove(&folder.join(name))?;
+        let copy = folder.join(&name);
+        if is_ours(ledger, &name.to_string_lossy()) && awaited.iter().all(|a| a.path != copy) {
+            disk.remove(&copy)?;
         }
     }
     Ok(())
 }
 
 /// Where a running ledger puts a copy for whoever asks.
-fn place_for(disk: &dyn Disk, ledger: &Path) -> Result<PathBuf, LedgerError> {
+fn place_for(disk: &dyn Disk, ledger: &Path, awaited: &[Awaited]) -> Result<PathBuf, LedgerError> {
     let folder = folder_of(ledger);
     let failed = |e: &dyn std::fmt::Display| unusable(&folder.display().to_string(), e);
-    sweep(disk, ledger).map_err(|e| failed(&e))?;
+    sweep(disk, ledger, awaited).map_err(|e| failed(&e))?;
     let size = disk.size(ledger).map_err(|e| failed(&e))?.unwrap_or(0);
     let free = disk.free(folder).map_err(|e| failed(&e))?;
     if free < size.saturating_add(ROOM_LEFT) {
@@ -151,11 +155,24 @@ fn place_for(disk: &dyn Disk, ledger: &Path) -> Result<PathBuf, LedgerError> {
     Ok(folder.join(format!(".{name}.{:08x}.copy", fastrand::u32(..))))
 }
 
+/// How long a copy is left for who asked for it: nobody waits longer for the answer.
+const AWAITED: Duration = Duration::from_secs(3_600);
+
+/// A copy that somebody was told of, and may not have opened yet.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    path: PathBuf,
+    since: Mark,
+}
+
 /// The copy that a running ledger makes of itself, in a thread of its own: the writer goes on.
 #[derive(Default)]
 pub(super) struct Copying {
     given_up: Arc<AtomicBool>,
+    /// Whether its answer is on the way, and nothing is read any more.
+    done: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    awaited: Vec<Awaited>,
 }
 
 impl Copying {
@@ -169,7 +186,13 @@ impl Copying {
     ) {
         match self.thread_for(database, disk, path) {
             Ok(work) => {
-                let work = move || drop(answer.send(work()));
+                let done = Arc::clone(&self.done);
+                let work = move || {
+                    let made = work();
+                    // Whoever hears the answer may ask for another at once.
+                    done.store(true, Ordering::SeqCst);
+                    drop(answer.send(made));
+                };
                 let thread = std::thread::Builder::new().name("ledger copy".to_owned()).spawn(work);
                 // Without a thread the caller hears that the copy fell over.
                 self.thread = thread.ok();
@@ -184,13 +207,17 @@ impl Copying {
         disk: &Arc<dyn Disk>,
         path: &Path,
     ) -> Result<impl FnOnce() -> Result<PathBuf, LedgerError> + Send + 'static, LedgerError> {
-        if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        let under_way = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        if under_way && !self.done.load(Ordering::SeqCst) {
             let why = "a copy of it is being made already: try again when that is done";
             return Err(LedgerError::Refused(why.to_owned()));
         }
-        let to = place_for(disk.as_ref(), path)?;
+        self.awaited.retain(|copy| copy.since.elapsed() < AWAITED);
+        let to = place_for(disk.as_ref(), path, &self.awaited)?;
+        self.awaited.push(Awaited { path: to.clone(), since: Mark::here() });
         let txn = database.begin_read().map_err(broken)?;
         self.given_up = Arc::default();
+        self.done = Arc::default();
         let given_up = Arc::clone(&self.given_up);
         let disk = Arc::clone(disk);
         Ok(move || {

@@ -279,15 +279,7 @@ impl<'txn> Work<'txn> {
         }
         self.numbers.entry = number;
         self.entries += 1;
-        let row = EntryRow {
-            id: record.id,
-            feed: record.feed,
-            first_seen: record.first_seen,
-            settles: None,
-            line: 0,
-            learnt: 0,
-            entry: record.entry,
-        };
+        let row = EntryRow::new(record.id, record.feed, record.first_seen, 0, record.entry);
         self.tables.set_id(row.id.as_bytes(), number)?;
         self.tables.set_entry(number, &row)?;
         Ok(())

@@ -20,7 +20,9 @@ mod clock_set;
 mod compact;
 mod copy;
 pub mod disk;
+mod foresee;
 mod frozen;
+mod habits;
 mod hand;
 mod import;
 mod lock;
@@ -30,8 +32,11 @@ mod posts;
 mod read;
 mod records;
 mod restored;
+mod revise;
 mod route;
 mod settle;
+mod settling;
+mod starts;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -50,8 +55,8 @@ use crate::clock::Clock;
 use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
 
 use super::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
-    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
     hand as by_hand, journal,
 };
 use batch::Batch;
@@ -129,6 +134,14 @@ impl Embedded {
         &self,
         verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
     ) -> Reply<T> {
+        self.hand(Message::Job, verb)
+    }
+
+    fn hand<T: Send + 'static>(
+        &self,
+        kind: fn(Job) -> Message,
+        verb: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Reply<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |batch| {
             let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(verb));
@@ -142,7 +155,7 @@ impl Embedded {
                 drop(answer.send(told));
             })
         });
-        let sent = self.jobs.try_send(Message::Job(job)).map_err(|_| {
+        let sent = self.jobs.try_send(kind(job)).map_err(|_| {
             LedgerError::Unusable("its writer has ended or does not keep up".to_owned())
         });
         Box::pin(async move {
@@ -159,6 +172,10 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.configure(setup))
     }
 
+    fn begin(&self) -> Reply<()> {
+        self.call(|batch| batch.begin_daemon())
+    }
+
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {
         let name = name.to_owned();
         self.call(move |batch| batch.feed(&name))
@@ -166,6 +183,10 @@ impl Ledger for Embedded {
 
     fn admit(&self, intake: Intake) -> Reply<Admitted> {
         self.call(move |batch| batch.admit(intake))
+    }
+
+    fn foresee(&self, intake: Intake) -> Reply<Foresight> {
+        self.hand(Message::Rehearse, move |batch| batch.foresee(intake))
     }
 
     fn due(&self, lane: &str) -> Reply<Waiting> {

@@ -171,6 +171,7 @@ pub(super) fn first(
         distrust: meta(&database, DISTRUST)?,
         host: host.as_deref(),
     };
+    let furthest = heard.as_ref().map_or(0, |(_, said)| said.stand.epoch);
     let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
     let heard = trust::weigh(disk, &witness_path, heard, &found, mend)?;
     let taken_up = heard.renewed.is_some();
@@ -188,15 +189,19 @@ pub(super) fn first(
         live: HashSet::new(),
         settled: Vec::new(),
         replaced: None,
+        daemon: None,
         epoch: None,
         stand: Stand::default(),
         witnessed: false,
+        unnoted: None,
         time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
         untimed: None,
         clock,
     };
     let taken = transact(&database, &mut core, |batch| {
         if heard.renewed.is_some() {
+            // Its epochs go on after all that the witness knows of: the next start would call it older again.
+            batch.numbers.epoch = batch.numbers.epoch.max(furthest);
             for ghost in &heard.ghosts {
                 batch.tables.add_ghost(&ghost.key, ghost.number)?;
                 batch.numbers.claim = batch.numbers.claim.max(ghost.number);

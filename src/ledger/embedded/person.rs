@@ -278,6 +278,12 @@ impl Batch<'_, '_> {
             let why = "it may have it, as a lost ledger claimed it: look, then use --again";
             return Ok(step(self, id, &row, false, why));
         }
+        if again.is_none() && row.status == Status::Baseline && self.tables.has_ghosts()? {
+            // The lost ledger may have known it by another guid, and so by another key.
+            let why = "it may have it: a lost ledger has sent posts, and this one cannot tell which; look, \
+                       then use --again";
+            return Ok(step(self, id, &row, false, why));
+        }
         // The old row stays for ever; the new generation has a key of its own.
         let next = DeliveryId { generation: id.generation + 1, ..id };
         let row = self.open_generation(next, entry, name, &why, who, replay)?;
@@ -346,6 +352,7 @@ impl Batch<'_, '_> {
         let names = self.lanes(lane)?;
         if lane.is_none() {
             self.tables.remove_meta("stop")?;
+            self.forgive_starts()?;
         }
         for name in &names {
             let mut row = self.tables.lane(name)?;

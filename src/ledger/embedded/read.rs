@@ -7,7 +7,7 @@ use crate::ledger::{
     Selection, Waiting, Work, caps, journal,
 };
 use crate::model::identity::aliases;
-use crate::model::{DeliveryId, Entry, EntryId, Status, Time};
+use crate::model::{DeliveryId, Entry, EntryId, Status, Time, Why};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -114,7 +114,8 @@ impl Batch<'_, '_> {
         let first_sent =
             row.first_sent.unwrap_or(row.since).minus(self.core.time.ahead(self.core.clock.now()));
         let due = self.due_work(id, row)?;
-        let work = DoubtWork { due, first_sent, evidence, looks };
+        let alone = id.generation == 1 && !self.is_replaced(id)?;
+        let work = DoubtWork { due, first_sent, evidence, looks, alone };
         Ok(Waiting { work: Some(Work::Doubt(Box::new(work))), wake: None })
     }
 
@@ -206,7 +207,9 @@ impl Batch<'_, '_> {
     }
 
     pub(super) fn history(&mut self, number: u64) -> Result<Vec<journal::Line>, LedgerError> {
-        let mut lines = vec![self.tables.entry(number)?.line];
+        let entry = self.tables.entry(number)?;
+        let mut lines = vec![entry.line];
+        lines.extend(entry.edits);
         for (_, row) in self.tables.deliveries(number)? {
             lines.extend(row.lines);
         }
@@ -280,19 +283,38 @@ impl Batch<'_, '_> {
             let since = self.delivery(id)?.since;
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
-        let feeds = self.tables.feeds::<FeedRow>()?;
+        let (mut looked, mut notes) = (Vec::new(), Vec::new());
+        for (name, row) in self.tables.feeds::<FeedRow>()? {
+            let learnt = row.habits.notes();
+            if !learnt.is_empty() {
+                notes.push((name.clone(), learnt));
+            }
+            let look =
+                if row.settling.is_empty() { None } else { self.next_settle(&row, |_| true)? };
+            let mut state = row.state;
+            if let Some(look) = look.filter(|_| state.failures == 0) {
+                let at = self.core.clock.now().plus(look);
+                if at < state.next_poll {
+                    (state.next_poll, state.why_next) = (at, Why::Look);
+                }
+            }
+            looked.push((name, state));
+        }
         Ok(Overview {
             ledger: EntryId::from_bytes(self.core.ledger).to_string(),
             trust: self.core.trust.clone(),
             stopped: self.stopped()?,
+            unclean_starts: self.unclean_starts()?,
             clock: self.core.time.trouble(self.core.clock.now()),
             unwritable: self
                 .core
                 .sick
                 .clone()
+                .or_else(|| self.core.unnoted.clone())
                 .or_else(|| no_room(self.core.disk.as_ref(), self.core.folder())),
             entries: self.tables.entries()?,
-            feeds: feeds.into_iter().map(|(name, row)| (name, row.state)).collect(),
+            feeds: looked,
+            notes,
             lanes,
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),

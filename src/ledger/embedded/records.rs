@@ -86,8 +86,41 @@ pub(super) struct EntryRow {
     /// Aliases learnt after it was first seen.
     #[serde(default)]
     pub(super) learnt: u32,
+    /// It left its feed in its settle window, and is sent only if it comes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) vanished: bool,
+    /// The journal lines that tell of changes after readers had it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) edits: Vec<u64>,
+    /// When the last of them was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) edited: Option<Time>,
     /// What it says now.
     pub(super) entry: Entry,
+}
+
+impl EntryRow {
+    /// An entry that was just seen.
+    pub(super) fn new(
+        id: EntryId,
+        feed: String,
+        first_seen: Time,
+        line: u64,
+        entry: Entry,
+    ) -> Self {
+        Self {
+            id,
+            feed,
+            first_seen,
+            settles: None,
+            line,
+            learnt: 0,
+            vanished: false,
+            edits: Vec::new(),
+            edited: None,
+            entry,
+        }
+    }
 }
 
 /// One delivery.

@@ -11,7 +11,9 @@ use super::records::{Agenda, DeliveryRow, Numbers};
 
 /// Whether a witness tells of every claim that this ledger may have forgotten.
 pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &Numbers) -> bool {
-    let Some(said) = said.filter(|said| said.ledger == *ledger && said.damaged == 0) else {
+    // A torn record hung on nothing where the ledger has come as far; an older one may lack its claim.
+    let is_whole = |said: &&Testimony| said.damaged == 0 && said.torn == 0;
+    let Some(said) = said.filter(|said| said.ledger == *ledger).filter(is_whole) else {
         return false;
     };
     // One that was begun anew after a loss begins later.
@@ -57,7 +59,8 @@ impl Batch<'_, '_> {
                 self.set_settles(*number, None)?;
             }
             // Without its validators the next poll brings a whole document.
-            self.tables.set_feed(&name, &FeedRow { number: row.number, ..FeedRow::default() })?;
+            let again = FeedRow { number: row.number, habits: row.habits, ..FeedRow::default() };
+            self.tables.set_feed(&name, &again)?;
         }
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;

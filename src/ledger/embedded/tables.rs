@@ -256,6 +256,21 @@ impl<'txn> Tables<'txn> {
         Ok(self.seen.read()?.get(seen_key(feed, entry).as_slice()).map_err(broken)?.is_some())
     }
 
+    /// The newest entries that a feed has shown, oldest first.
+    pub(super) fn seen_by(&self, feed: u32, limit: usize) -> Result<Vec<u64>, LedgerError> {
+        let (from, to) = (seen_key(feed, 0), seen_key(feed, u64::MAX));
+        let mut numbers = Vec::new();
+        let range =
+            self.seen.read()?.range::<&[u8]>(from.as_slice()..=to.as_slice()).map_err(broken)?;
+        for item in range.rev().take(limit) {
+            let (key, _) = item.map_err(broken)?;
+            let number = key.value()[4..].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+            numbers.push(number);
+        }
+        numbers.reverse();
+        Ok(numbers)
+    }
+
     pub(super) fn set_seen(&mut self, feed: u32, entry: u64, at: Time) -> Result<(), LedgerError> {
         self.writes += 1;
         write(self.seen.write()?, &seen_key(feed, entry), &at)
@@ -434,6 +449,11 @@ impl<'txn> Tables<'txn> {
 
     pub(super) fn is_ghost(&self, key: &[u8; 32]) -> Result<bool, LedgerError> {
         Ok(self.ghost.read()?.get(key.as_slice()).map_err(broken)?.is_some())
+    }
+
+    /// Whether a lost ledger has claimed anything that this one did not know of.
+    pub(super) fn has_ghosts(&self) -> Result<bool, LedgerError> {
+        Ok(!self.ghost.read()?.is_empty().map_err(broken)?)
     }
 
     pub(super) fn add_ghost(&mut self, key: &[u8; 32], number: u64) -> Result<(), LedgerError> {

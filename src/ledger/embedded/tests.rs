@@ -1,6 +1,7 @@
 //! What a batch that is given up leaves behind, in the file and in the writer's memory.
 
 mod clock;
+mod starts;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};

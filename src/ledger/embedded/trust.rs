@@ -97,7 +97,9 @@ pub(super) fn weigh(
     if mend.is_some() {
         // All of it is told on: the same old copy may be put back once more.
         let told = said.map(|said| Told {
-            began: said.began.filter(|_| said.ledger == *ledger && said.damaged == 0),
+            began: said
+                .began
+                .filter(|_| said.ledger == *ledger && said.damaged == 0 && said.torn == 0),
             claims: said.claims,
         });
         let renewed = Some(told.unwrap_or_default());

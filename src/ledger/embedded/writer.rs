@@ -16,6 +16,7 @@ use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
 use super::copy::{self, Copying};
+use super::foresee;
 use super::open::{self, Mend, Opened, Place};
 use super::tables::broken;
 use super::verify;
@@ -30,6 +31,7 @@ pub(super) type Job = Box<dyn FnOnce(Result<&mut Batch<'_, '_>, &LedgerError>) -
 
 pub(super) enum Message {
     Job(Job),
+    Rehearse(Job),
     Verify(Box<dyn Fn(u64, u64) + Send>, oneshot::Sender<Result<journal::Proof, LedgerError>>),
     Snapshot(oneshot::Sender<Result<PathBuf, LedgerError>>),
     Close(oneshot::Sender<()>),
@@ -51,7 +53,7 @@ pub(super) fn run(
     if opened.send(Ok(())).is_err() {
         return;
     }
-    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path) {
+    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path, &[]) {
         tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
@@ -76,6 +78,7 @@ pub(super) fn run(
             copying.give_up();
         }
         match after {
+            Some(Message::Rehearse(job)) => foresee::rehearse(&mut open, job),
             Some(Message::Verify(progress, answer)) => {
                 let proof = match &open.database {
                     Some(database) => catch_unwind(AssertUnwindSafe(|| {
@@ -93,6 +96,9 @@ pub(super) fn run(
             },
             Some(Message::Close(answer)) => {
                 copying.end();
+                if open.core.daemon.is_some() {
+                    batch(&mut open, vec![ends()]);
+                }
                 if let Err(error) = open.core.leave() {
                     tracing::warn!(%error, "how far the ledger has come is not witnessed");
                 }
@@ -104,6 +110,18 @@ pub(super) fn run(
             _ => {}
         }
     }
+}
+
+/// The last word of a daemon that ends as it should.
+fn ends() -> Job {
+    Box::new(|batch| {
+        let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(Batch::end_daemon));
+        Box::new(move |commit| {
+            if let Err(error) = result.and_then(|()| commit.clone()) {
+                tracing::warn!(%error, "that the daemon has ended as it should is not written down");
+            }
+        })
+    })
 }
 
 fn fell_over(path: &Path) -> LedgerError {
@@ -167,7 +185,7 @@ fn commit(
     Ok(())
 }
 
-fn refuse(jobs: Vec<Job>, error: &LedgerError) {
+pub(super) fn refuse(jobs: Vec<Job>, error: &LedgerError) {
     tracing::error!(%error, "the ledger cannot be opened; nothing is sent");
     for job in jobs {
         job(Err(error))(&Err(error.clone()));

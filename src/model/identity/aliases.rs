@@ -6,6 +6,7 @@
 
 use super::likeness::{day_source, long_text};
 use super::link::{canonical_link, is_home};
+use super::site::{moved, unwrapped};
 use super::text::normal_form;
 use super::{Alias, AliasKind, Fingerprint};
 use crate::model::Entry;
@@ -56,6 +57,39 @@ pub fn aliases(feed: &str, entry: &Entry) -> Vec<Alias> {
         }
     }
     aliases
+}
+
+/// Further aliases of an entry, strong like its guid and its link but to be believed only with some
+/// second evidence: its link taken out of a click counter's or an AMP cache's, and guid and link on
+/// another host that the feed has had. `hosts` says which host stands for which.
+#[must_use]
+pub fn side_aliases(feed: &str, entry: &Entry, hosts: &[(String, String)]) -> Vec<Alias> {
+    let mut found = Vec::new();
+    let link = entry.link.as_deref();
+    let mut add = |kind, recipe, parts: &[&str]| {
+        let alias = Alias { kind, fingerprint: Fingerprint::of(recipe, parts) };
+        if !found.contains(&alias) {
+            found.push(alias);
+        }
+    };
+    for form in link.into_iter().filter_map(unwrapped).filter(|form| !is_home(form)) {
+        add(AliasKind::Link, "oncecast/link/1", &[&form]);
+    }
+    for (from, to) in hosts {
+        if let Some(form) = entry.guid.as_deref().and_then(|guid| moved(guid, from, to)) {
+            add(AliasKind::Guid, "oncecast/guid/1", &[feed, &form]);
+        }
+        if let Some(form) = link.and_then(|link| moved(link, from, to)).filter(|f| !is_home(f)) {
+            add(AliasKind::Link, "oncecast/link/1", &[&form]);
+        }
+    }
+    found
+}
+
+/// What is remembered of an alias that several posts were seen to share: it proves nothing any more.
+#[must_use]
+pub fn shared_mark(alias: &Fingerprint) -> Fingerprint {
+    Fingerprint::of("oncecast/shared-mark/1", &[&format!("{alias:?}")])
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::site::{address_of, path_of, slug_of};
+use super::sketch::near;
 use super::text::normal_form;
 use crate::model::{Entry, Time};
 
@@ -21,13 +23,149 @@ pub fn same_post_evidence(a: &Entry, b: &Entry) -> bool {
     if !title_a.is_empty() && title_a == title_b {
         return true;
     }
-    if let (Some(a), Some(b)) = (day_source(a), day_source(b)) {
-        let apart = a.since(b).max(b.since(a));
-        if apart <= Duration::from_secs(SAME_POST_DAYS * 24 * 60 * 60) {
-            return true;
-        }
+    if dated_alike(a, b) {
+        return true;
     }
     matches!((long_text(a), long_text(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// What speaks for two entries being one post, where no strong alias says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Likeness {
+    /// How much: see [`likeness`].
+    pub points: u32,
+    /// What, in words.
+    pub because: Vec<&'static str>,
+}
+
+impl Likeness {
+    /// From so many points on an entry is held as a look-alike.
+    pub const ALIKE: u32 = 4;
+
+    fn add(&mut self, points: u32, because: &'static str) {
+        self.points += points;
+        self.because.push(because);
+    }
+}
+
+/// Weighs two entries of one feed that do not stand side by side in it.
+///
+/// | what | points |
+/// |---|---|
+/// | the same path and query, whatever the host | 3 |
+/// | else the same last part of it, of eight chars or more, without a query | 1 |
+/// | and the same title or text with it | 1 more |
+/// | the same title, of two words and twelve chars or more | 2 |
+/// | the same shorter title | 1 |
+/// | the same day, where `dates` tell anything | 2 |
+/// | else dates within three days | 1 |
+/// | the same text of 200 chars or more, or nearly: seven in ten pieces of three words | 3 |
+/// | the same shorter text | 1 |
+/// | it `left` the middle of the feed just now | 1 |
+///
+/// Nothing where the titles differ only in their numbers. Where the link is not the post's `own`, as in
+/// link blogs, it says nothing, and neither does the very same link: that is judged as an alias.
+#[must_use]
+pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) -> Likeness {
+    let mut found = Likeness::default();
+    if differs_only_in_digits(&new.title, &old.title) {
+        return found;
+    }
+    let same = |a: Option<String>, b: Option<String>| a.is_some() && a == b;
+    let own = own && !same(address_of(new), address_of(old));
+    if own && same(path_of(new), path_of(old)) {
+        found.add(3, "path");
+    }
+    let slug = found.points == 0 && own && same(slug_of(new), slug_of(old));
+    if slug {
+        found.add(1, "slug");
+    }
+    let (title, other) = (normal_form(&new.title), normal_form(&old.title));
+    if !title.is_empty() && title == other {
+        found.add(if is_strong(&title) { 2 } else { 1 }, "title");
+    }
+    if let (true, Some(a), Some(b)) = (dates, day_source(new), day_source(old)) {
+        if day(a) == day(b) {
+            found.add(2, "date");
+        } else if is_within_days(a, b) {
+            found.add(1, "about the date");
+        }
+    }
+    let (a, b) = (normal_form(body(new)), normal_form(body(old)));
+    let long = |text: &str| text.chars().count() >= TEXT_CHARS;
+    if !a.is_empty() && a == b {
+        found.add(if long(&a) { 3 } else { 1 }, "text");
+    } else if long(&a) && long(&b) && near(&a, &b) {
+        found.add(3, "nearly the text");
+    }
+    // Scripts and sections end many addresses of one site in the same way.
+    if slug && found.because.iter().any(|b| b.ends_with("title") || b.ends_with("text")) {
+        found.points += 1;
+    }
+    if left && found.points > 0 {
+        found.add(1, "the other left the feed just now");
+    }
+    found
+}
+
+/// Whether two texts are the same, or nearly, with enough of them to prove anything.
+#[must_use]
+pub fn nearly_same_text(a: &Entry, b: &Entry) -> bool {
+    match (long_text(a), long_text(b)) {
+        (Some(a), Some(b)) => a == b || near(&a, &b),
+        _ => false,
+    }
+}
+
+/// Whether two titles are the same; empty ones are not.
+#[must_use]
+pub fn same_title(a: &Entry, b: &Entry) -> bool {
+    let (a, b) = (normal_form(&a.title), normal_form(&b.title));
+    !a.is_empty() && a == b
+}
+
+/// Whether two entries are dated within three days of each other.
+#[must_use]
+pub fn dated_alike(a: &Entry, b: &Entry) -> bool {
+    matches!((day_source(a), day_source(b)), (Some(a), Some(b)) if is_within_days(a, b))
+}
+
+/// Whether two entries bear the same moment, and one that a clock may have shown: not a year's first
+/// second, which stands for no date at all.
+#[must_use]
+pub fn same_moment(a: &Entry, b: &Entry) -> bool {
+    matches!((a.published, b.published), (Some(a), Some(b)) if a == b && !is_placeholder(a))
+}
+
+/// Whether a title is long enough to be one post's own: two words and twelve chars, or six chars of a
+/// script that writes no spaces.
+#[must_use]
+pub fn is_strong_title(title: &str) -> bool {
+    is_strong(&normal_form(title))
+}
+
+fn is_strong(normal: &str) -> bool {
+    let chars = normal.chars().count();
+    let wide =
+        normal.chars().filter(|c| matches!(u32::from(*c), 0x2e80..=0x9fff | 0xac00..=0xd7af));
+    (normal.contains(' ') && chars >= 12) || wide.count() >= 6
+}
+
+/// A date that stands for none: before there were feeds, or the first second of a round year.
+fn is_placeholder(time: Time) -> bool {
+    const FIRST: [u64; 4] = [0, 946_684_800, 978_307_200, 1_577_836_800];
+    const FEEDS: u64 = 788_918_400;
+    let seconds = time.as_millis() / 1_000;
+    seconds < FEEDS || FIRST.contains(&seconds)
+}
+
+fn day(time: Time) -> u64 {
+    time.as_millis() / 86_400_000
+}
+
+fn is_within_days(a: Time, b: Time) -> bool {
+    let apart = a.since(b).max(b.since(a));
+    apart <= Duration::from_secs(SAME_POST_DAYS * 24 * 60 * 60)
 }
 
 /// Whether two titles say the same but for their numbers, as "Issue 350" and "Issue 351" do: two
@@ -43,9 +181,14 @@ pub(super) fn day_source(entry: &Entry) -> Option<Time> {
     entry.published.or(entry.updated)
 }
 
+/// The text of an entry, as HTML.
+pub(super) fn body(entry: &Entry) -> &str {
+    if entry.content.is_empty() { &entry.summary } else { &entry.content }
+}
+
 /// The normal form of the text, where there is enough of it to prove anything.
 pub(super) fn long_text(entry: &Entry) -> Option<String> {
-    let html = if entry.content.is_empty() { &entry.summary } else { &entry.content };
+    let html = body(entry);
     // The normal form of a char is at most 18 chars, so what is far too short is not looked at.
     if html.len() < TEXT_CHARS / 18 {
         return None;

@@ -89,6 +89,15 @@ pub(super) fn is_home(canonical: &str) -> bool {
     !canonical["https://".len()..].contains(['/', '?', '#'])
 }
 
+/// Whether its canonical form has lost parameters that, on some sites, tell one post from another.
+#[must_use]
+pub fn loses_parameters(link: &str) -> bool {
+    let Ok(url) = Url::parse(link.trim()) else { return false };
+    let Some(query) = url.query() else { return false };
+    let query = query.replace('+', "%20");
+    query.split('&').any(|pair| !pair.is_empty() && is_tracking(&decode_unreserved(pair)))
+}
+
 fn bare_host(domain: &str) -> Option<&str> {
     let mut host = domain.strip_suffix('.').unwrap_or(domain);
     while let Some(rest) = HOST_PREFIXES

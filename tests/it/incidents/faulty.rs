@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Intake, Ledger, LedgerError, Overview,
-    Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
-    journal,
+    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
+    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
+    Waiting, hand, journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
 
@@ -60,11 +60,17 @@ impl Ledger for Faulty {
     fn configure(&self, setup: Setup) -> Reply<()> {
         self.real.configure(setup)
     }
+    fn begin(&self) -> Reply<()> {
+        self.real.begin()
+    }
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)> {
         self.real.feed(name)
     }
     fn admit(&self, intake: Intake) -> Reply<Admitted> {
         self.real.admit(intake)
+    }
+    fn foresee(&self, intake: Intake) -> Reply<Foresight> {
+        self.real.foresee(intake)
     }
     fn due(&self, lane: &str) -> Reply<Waiting> {
         self.real.due(lane)

@@ -124,7 +124,19 @@ async fn b7_a_blog_under_two_names_tells_each_post_once() {
         world.says(&xyz, HOUR).await;
     }
     assert_eq!(world.net.shown(), 1);
-    world.held(13).await;
+    world.held(0).await;
+    let notes = world.parts.ledger.overview().await.expect("readable").notes;
+    assert_eq!(notes[0].1, ["blog.example.com stands for blog.example"], "and it says so");
+    // What is new under one name is known under the other.
+    let name = |p: &mut Post| {
+        p.guid = Some("https://blog.example.com/?p=next".into());
+        p.link = Some("https://blog.example.com/next/".into());
+    };
+    let next = each(&[post("next")], name);
+    world.says(&before(&next, &com), HOUR).await;
+    world.says(&before(&[post("next")], &xyz), HOUR).await;
+    assert_eq!(world.net.shown(), 2);
+    world.held(0).await;
 }
 
 /// Readers got a post three times: as /001, as /001/ and as /001.html.

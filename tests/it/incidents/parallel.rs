@@ -47,7 +47,8 @@ async fn i2_i4_polls_at_the_same_moment_tell_a_post_once() {
     world.blog(&before(&[post("new")], &old));
     tokio::time::advance(HOUR).await;
     let url = "http://blog.example/feed".parse().expect("a URL");
-    let feed = Feed { name: "blog".into(), source: FeedSource::Http(url), every: HOUR };
+    let feed =
+        Feed { name: "blog".into(), source: FeedSource::Http(url), every: HOUR, every_max: HOUR };
     let poller = || Poller::new(feed.clone(), world.parts.clone(), Arc::new(Semaphore::new(1)));
     let (one, two, three) = (poller(), poller(), poller());
     let (one, two, three) = tokio::join!(one.turn(), two.turn(), three.turn());

@@ -48,7 +48,7 @@ impl Transport for Line {
 
 /// Reads answers by the house's default table; nothing else is asked of it.
 #[derive(Debug)]
-struct Reader;
+pub(crate) struct Reader;
 
 impl Adapter for Reader {
     fn guarantee(&self, _: &Known) -> Guarantee {

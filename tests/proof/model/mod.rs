@@ -49,7 +49,7 @@ mod acts;
 mod classes;
 mod cuts;
 mod findings;
-mod house;
+pub(crate) mod house;
 mod laws;
 mod limits;
 mod names;

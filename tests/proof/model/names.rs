@@ -38,7 +38,7 @@ impl Names {
             for guise in 0..GUISES {
                 let title = ["On bread", "A journey to the north"][usize::from(post)];
                 let entry = Entry {
-                    guid: Some(format!("tag:{post}:{guise}")),
+                    guid: Some(format!("tag:blog.example,2026:{post}:{guise}")),
                     link: Some(format!("https://blog.example/{post}")),
                     title: title.to_owned(),
                     ..Entry::default()

@@ -208,9 +208,9 @@ impl Mends {
     /// ledger say whether it is the same.
     pub(super) const NOW: Self = Self {
         reclaim_waits: true,
-        generations_apart: false,
+        generations_apart: true,
         doubts_haunted: true,
-        settlements_witnessed: false,
+        settlements_witnessed: true,
         news_held: true,
     };
     /// What it would have with every mend.

@@ -73,7 +73,7 @@ impl Protocol {
                     | Act::SayAbsent { .. }
             );
             let trusts = world.nodes.iter().any(|node| node.trusts);
-            if settles && trusts && world.ledger != before.ledger {
+            if settles && trusts && world.ledger.has_moved(&before.ledger) {
                 world.ledger.settled += 1;
                 world.witnessed = world.ledger.settled;
             }

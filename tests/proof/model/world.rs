@@ -172,6 +172,13 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    /// Whether a row has moved, and so a line was written: what was only looked at leaves none.
+    pub(super) fn has_moved(&self, before: &Self) -> bool {
+        let kinds =
+            |ledger: &Self| -> Vec<_> { ledger.rows.iter().map(|r| r.stand.kind()).collect() };
+        kinds(self) != kinds(before)
+    }
+
     pub(super) fn key_of(&self, row: &Row) -> Key {
         key(self.entries[usize::from(row.entry)].first, row.group, row.generation)
     }
