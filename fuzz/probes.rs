@@ -7,7 +7,9 @@ use std::path::Path;
 
 use oncecast::config::{Config, Secrets};
 use oncecast::feed::parse::{Hints, parse};
-use oncecast::model::identity::{aliases, canonical_link, differs_only_in_digits, same_post_evidence};
+use oncecast::model::identity::{
+    aliases, canonical_link, differs_only_in_digits, same_post_evidence,
+};
 use oncecast::model::{Entry, Time};
 use oncecast::post::text;
 
