@@ -158,9 +158,13 @@ impl Adapter for Matrix {
         }
     }
 
+    fn locate(&self, id: &str, request: &Request, _: &Known) -> Option<String> {
+        let room = ask::room(request)?;
+        Some(link_to(room, id))
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
-        let path = doubt.request.path.strip_prefix("/_matrix/client/v3/rooms/");
-        let Some((room, _)) = path.and_then(|path| path.split_once('/')) else {
+        let Some(room) = ask::room(doubt.request) else {
             return Ask::Answer(ask::unsure("the stored request names no room"));
         };
         match ask::read(doubt, known, room, answers) {
@@ -207,9 +211,13 @@ fn bearer(token: &SecretString) -> SecretHeader {
 }
 
 /// Where a person sees an event. <https://spec.matrix.org/latest/appendices/#matrixto-navigation>
+fn link_to(room: &str, event: &str) -> String {
+    format!("https://matrix.to/#/{room}/{}", answer::segment(event))
+}
+
 fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
-    let url = id.as_deref().map(|id| format!("https://matrix.to/#/{room}/{}", answer::segment(id)));
+    let url = id.as_deref().map(|id| link_to(room, id));
     Reference { id, url, already: false }
 }
 

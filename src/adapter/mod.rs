@@ -7,6 +7,7 @@ mod answer;
 mod bluesky;
 mod by_hand;
 mod compose;
+mod discord;
 mod mastodon;
 mod matrix;
 pub mod registry;
@@ -70,6 +71,11 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// What an answer to the publish call proves. The default is the table of
     /// [`Outcome::from_status`]; an adapter narrows it only with the vendor's documentation beside.
     fn judge(&self, response: &Response) -> Outcome;
+
+    /// Where a person sees a post of that id, where the platform's answer does not say it.
+    fn locate(&self, _id: &str, _request: &Request, _known: &Known) -> Option<String> {
+        None
+    }
 
     /// How to find out whether a delivery in doubt is there. Called with what a preparation has
     /// just made ready, and with every answer to this question so far, in order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Adapter;
 use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
+use super::discord::Discord;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
 use super::webhook::Webhook;
@@ -22,6 +23,7 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
         Platform::Bluesky { identifier, password } => {
             Arc::new(Bluesky { url, identifier, password })
         }
+        Platform::Discord { token } => Arc::new(Discord { url, token }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Matrix { login } => {
             Arc::new(Matrix { url, name: integration.name.clone(), login })

@@ -36,7 +36,8 @@ pub(super) fn check(
     for (at, row) in groups.iter().enumerate() {
         let Some(second) = &row.made else { continue };
         let Some(its_kind) = kind(&second.integration) else { continue };
-        let (rooms, by_hand) = (its_kind == "matrix", its_kind == "by-hand");
+        let rooms = matches!(its_kind, "matrix" | "discord");
+        let by_hand = its_kind == "by-hand";
         let same = |first: &&Row<'_, Group>| {
             let Some(first) = first.made.as_ref() else { return false };
             if rooms {
@@ -72,6 +73,9 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
     match (&first.platform, &second.platform) {
         (Platform::Webhook { .. }, Platform::Webhook { .. }) => one_server,
         (Platform::Mastodon { token: one }, Platform::Mastodon { token: two }) => {
+            one_server && one_secret(one, two)
+        }
+        (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
             one_server && one_secret(one, two)
         }
         (Platform::Bluesky { identifier: one, .. }, Platform::Bluesky { identifier: two, .. }) => {

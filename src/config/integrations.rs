@@ -34,6 +34,8 @@ const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
 const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
+/// The version of the API whose documentation we follow.
+const DISCORD: &str = "https://discord.com/api/v10";
 /// A signing secret in bytes (Standard Webhooks, "Signature scheme").
 const SIGNING_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -91,8 +93,13 @@ fn known_keys(table: &Table<'_>, kind: Option<&'static str>, out: &mut Problems<
 }
 
 fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
-    if kind == Some("bluesky") && !table.has(i::URL.name) {
-        return address::base(BLUESKY).ok();
+    let usual = match kind {
+        Some("bluesky") => Some(BLUESKY),
+        Some("discord") => Some(DISCORD),
+        _ => None,
+    };
+    if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
+        return address::base(usual).ok();
     }
     if kind == Some("by-hand") {
         for key in [i::URL.name, i::TIMEOUT.name] {
@@ -180,6 +187,7 @@ fn platform(
             let identifier = identifier?.trim().trim_start_matches('@').to_owned();
             Platform::Bluesky { identifier, password: password? }
         }
+        "discord" => Platform::Discord { token: vault.need(table, "token", out)? },
         "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })

@@ -104,7 +104,7 @@ pub(super) mod integration {
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
     pub(in crate::config) const KIND: Key<Choice> = key(
         "kind",
-        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        Choice(&["webhook", "mastodon", "bluesky", "matrix", "discord", "by-hand"]),
         "\"mastodon\"",
     );
     pub(in crate::config) const URL: Key<Text> =
@@ -125,7 +125,7 @@ pub(super) mod integration {
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
         ("secret", &["webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix"]),
+        ("token", &["mastodon", "matrix", "discord"]),
         ("identifier", &["bluesky"]),
         ("user", &["matrix"]),
         ("password", &["bluesky", "matrix"]),
@@ -175,7 +175,7 @@ pub(super) mod group {
     );
     pub(in crate::config) const ROOM: Key<Text> = key(
         "room",
-        text("a room id (!...) or an alias (#name:server)", ID_MAX),
+        text("a room id (!...), an alias (#name:server) or a channel's id", ID_MAX),
         "\"!abc:example.org\"",
     );
     pub(in crate::config) const VISIBILITY: Key<Choice> =

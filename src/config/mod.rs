@@ -175,6 +175,11 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "discord"`: a bot.
+    Discord {
+        /// The bot's token.
+        token: Secret,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
@@ -207,6 +212,7 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::Discord { .. } => "discord",
             Self::ByHand => "by-hand",
         }
     }
@@ -232,7 +238,7 @@ pub struct Group {
     pub feeds: Vec<String>,
     /// What a post says, in minijinja; `None` is the platform's own default.
     pub template: Option<String>,
-    /// Where within the integration: a Matrix room id or alias.
+    /// Where within the integration: a Matrix room id or alias, a Discord channel's id.
     pub room: Option<String>,
     /// Mastodon: `public`, `unlisted` or `private`.
     pub visibility: Option<String>,

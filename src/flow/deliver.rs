@@ -137,8 +137,8 @@ impl Lane {
         due: &DueWork,
     ) -> Result<(), LedgerError> {
         let attempt = permit.attempt();
-        let spent =
-            self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref()).await;
+        let (to, adapter) = (&self.endpoint, self.adapter.as_ref());
+        let spent = self.parts.wire.publish(permit, to, headers, adapter, &self.known).await;
         let status = self.settle(&spent).await?;
         self.tell(due, attempt, spent.outcome(), &status);
         self.renew(spent.outcome()).await

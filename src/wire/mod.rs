@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::adapter::{Adapter, Call, SecretHeader};
+use crate::adapter::{Adapter, Call, Known, SecretHeader};
 use crate::ledger::{Permit, Spent};
 use crate::model::{Outcome, Request, Response};
 
@@ -88,6 +88,7 @@ impl Wire {
         to: &Endpoint,
         secret_headers: &[SecretHeader],
         adapter: &dyn Adapter,
+        known: &Known,
     ) -> Spent {
         let age = permit.granted().elapsed();
         if age > PERMIT_AGE_MAX {
@@ -106,7 +107,15 @@ impl Wire {
             max_body: ANSWER_BYTES_MAX,
         };
         let (outcome, http) = match self.transport.send(outgoing).await {
-            Ok(response) => (adapter.judge(&response), Some(response.status)),
+            Ok(response) => {
+                let mut outcome = adapter.judge(&response);
+                if let Outcome::Published { reference } = &mut outcome
+                    && let (None, Some(id)) = (&reference.url, &reference.id)
+                {
+                    reference.url = adapter.locate(id, request, known);
+                }
+                (outcome, Some(response.status))
+            }
             Err(Trouble::Unsent(reason)) => (Outcome::Unsent { reason }, None),
             Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),
         };

@@ -183,6 +183,7 @@ impl Case<'_> {
                 receiver_dedupes: options["receiver_dedupes"] == true,
             },
             "mastodon" => Platform::Mastodon { token: secret("token") },
+            "discord" => Platform::Discord { token: secret("token") },
             "bluesky" => Platform::Bluesky {
                 identifier: "blog.example".to_owned(),
                 password: secret("password"),

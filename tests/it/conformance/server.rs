@@ -125,6 +125,11 @@ impl Server {
         self.desk.calls.lock().unwrap().strayed
     }
 
+    /// How many publish calls came.
+    pub fn published(&self) -> usize {
+        self.desk.calls.lock().unwrap().publishes.len()
+    }
+
     /// How long after the first publish call the second came.
     pub fn waited(&self) -> Option<Duration> {
         let calls = self.desk.calls.lock().unwrap();

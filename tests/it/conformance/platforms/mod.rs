@@ -2,6 +2,7 @@
 //! show, how they say no.
 
 mod bluesky;
+pub mod discord;
 mod mastodon;
 mod matrix;
 mod webhook;
@@ -58,6 +59,7 @@ pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 /// Every row of the table.
 pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
+    ("discord", || Box::new(discord::Discord::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
     ("matrix", || Box::new(matrix::Homeserver::default())),
