@@ -595,7 +595,8 @@ async fn a_replay_after_a_lost_ledger_does_not_repeat_what_that_one_sent() {
     };
     let steps = world.ledger.reopen(replay(None), "test".into()).await.expect("told");
     let sends: Vec<bool> = steps.iter().map(|s| s.sends).collect();
-    assert_eq!(sends, [false, true], "readers may have it, others have not: {steps:?}");
+    // Of the second group no claim is on record; the lost ledger may have known the post by another key.
+    assert_eq!(sends, [false, false], "either may have it: {steps:?}");
     let steps = world.ledger.reopen(replay(Some("it is not there")), "test".into()).await;
     assert!(steps.expect("told").iter().all(|s| s.sends), "a person may say so");
 }

@@ -12,7 +12,7 @@ mod edits;
 mod faulty;
 mod identity;
 mod loss;
-mod net;
+pub mod net;
 mod parallel;
 mod state_lost;
 mod table;
