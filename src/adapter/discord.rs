@@ -123,7 +123,7 @@ impl Adapter for Discord {
             }
             // 403: a right is missing, 50001 or 50013. Calls that are refused so count towards a ban of
             // our address, so nothing goes on until a person has mended it.
-            // <https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans>
+            // <https://discord.com/developers/docs/topics/rate-limits>, "Invalid Request Limit"
             401 | 403 => answer::deferred(DeferCause::Credentials, response),
             429 => answer::rate_limited(response),
             _ => Outcome::from_status(response, Reference::default()),
