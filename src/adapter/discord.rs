@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -38,7 +39,7 @@ pub(super) struct Discord {
 impl Discord {
     fn get(&self, path: impl Into<String>) -> Call {
         let request = Request::get(path).with("user-agent", AGENT);
-        Call { secret_headers: vec![self.authorization()], ..Call::open(request) }
+        Call { secrets: vec![self.authorization()].into(), ..Call::open(request) }
     }
 
     fn authorization(&self) -> SecretHeader {
@@ -108,8 +109,8 @@ impl Adapter for Discord {
         _: &IdempotencyKey,
         _: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
-        Ok(vec![self.authorization()])
+    ) -> Result<CallSecrets, Unfit> {
+        Ok(vec![self.authorization()].into())
     }
 
     fn judge(&self, response: &Response) -> Outcome {
