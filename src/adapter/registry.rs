@@ -6,9 +6,11 @@ use super::Adapter;
 use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
 use super::discord::Discord;
+use super::ghost::Ghost;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
 use super::webhook::Webhook;
+use super::wordpress::WordPress;
 use crate::config::{Integration, Platform};
 
 /// The adapter of an integration.
@@ -24,6 +26,8 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
             Arc::new(Bluesky { url, identifier, password })
         }
         Platform::Discord { token } => Arc::new(Discord { url, token }),
+        Platform::WordPress { user, password } => Arc::new(WordPress { url, user, password }),
+        Platform::Ghost { token } => Arc::new(Ghost { url, token }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Matrix { login } => {
             Arc::new(Matrix { url, name: integration.name.clone(), login })

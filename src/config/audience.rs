@@ -78,6 +78,8 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
         (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
             one_server && one_secret(one, two)
         }
+        (Platform::WordPress { .. }, Platform::WordPress { .. })
+        | (Platform::Ghost { .. }, Platform::Ghost { .. }) => one_server,
         (Platform::Bluesky { identifier: one, .. }, Platform::Bluesky { identifier: two, .. }) => {
             // A handle and a DID are one account whatever server is asked; a mail address is not.
             one.eq_ignore_ascii_case(two) && (one_server || !one.contains('@'))

@@ -17,7 +17,7 @@ use super::{Caps, Integration, MatrixLogin, Pace, Platform, Secret};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The time in which a slow platform has finished what it began.
 const DOUBT_AFTER: Duration = Duration::from_secs(2 * 60);
-/// Where we choose the id, asking soon harms nobody.
+/// Where we choose the id, or the platform told it with the draft, asking soon harms nobody.
 const DOUBT_AFTER_CHOSEN_ID: Duration = Duration::from_secs(10);
 /// People read these: few, and well apart.
 const PACE: Pace = Pace { every: Duration::from_secs(2 * 60), burst: 1 };
@@ -48,7 +48,7 @@ pub(super) fn read<'t>(
     rows(root, "integration", &i::NAME, out, |table, name, out| {
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
-        let chosen_id = matches!(kind, Some("bluesky" | "matrix"));
+        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"));
         let url = url(table, kind, out);
         let (its_pace, its_caps) = match kind {
             Some("webhook") => (PACE_WEBHOOK, CAPS_WEBHOOK),
@@ -188,6 +188,12 @@ fn platform(
             Platform::Bluesky { identifier, password: password? }
         }
         "discord" => Platform::Discord { token: vault.need(table, "token", out)? },
+        "wordpress" => {
+            let user = table.need(&i::USER, out);
+            let password = vault.need(table, "password", out);
+            Platform::WordPress { user: user?.trim().to_owned(), password: password? }
+        }
+        "ghost" => Platform::Ghost { token: vault.need(table, "token", out)? },
         "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })

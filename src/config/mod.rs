@@ -180,6 +180,18 @@ pub enum Platform {
         /// The bot's token.
         token: Secret,
     },
+    /// `kind = "wordpress"`: its REST API.
+    WordPress {
+        /// Who posts.
+        user: String,
+        /// An application password of theirs.
+        password: Secret,
+    },
+    /// `kind = "ghost"`: its Admin API.
+    Ghost {
+        /// The Admin API key of a custom integration.
+        token: Secret,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
@@ -213,6 +225,8 @@ impl Platform {
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
             Self::Discord { .. } => "discord",
+            Self::WordPress { .. } => "wordpress",
+            Self::Ghost { .. } => "ghost",
             Self::ByHand => "by-hand",
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
@@ -62,6 +62,7 @@ refuse! {
     claim(DeliveryId, Request) -> Claim;
     reclaim(DeliveryId, Guarantee) -> Claim;
     settle(&Spent) -> Settled;
+    stage(DeliveryId, Staged) -> bool;
     unfit(DeliveryId, String) -> ();
     resolve(DeliveryId, Verdict, Who) -> Status;
     reopen(Replay, Who) -> Vec<ReplayStep>;

@@ -52,7 +52,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
@@ -210,6 +210,10 @@ impl Ledger for Embedded {
         let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
         let outcome = spent.outcome.clone();
         self.call(move |batch| batch.settle(delivery, number, &outcome, http))
+    }
+
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
+        self.call(move |batch| batch.stage(delivery, staged))
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {

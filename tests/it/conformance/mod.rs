@@ -7,6 +7,7 @@
 mod cases;
 mod check;
 mod house;
+mod kills;
 mod platforms;
 mod server;
 
