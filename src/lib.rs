@@ -19,10 +19,10 @@
 //! rings; it carries no data.
 //!
 //! *Out* ([`flow::dispatch`]): **7** one worker a lane reads what is due. **8** [`flow::deliver`]
-//! reads straight down: log in, compose, wait for pace, **claim, publish, settle**. All that can
-//! fail harmlessly comes before the claim. **9** [`wire::Wire::publish`] consumes the
-//! [`ledger::Permit`] and sends once. **10** [`ledger::Ledger::settle`] commits the outcome, and where
-//! another delivery waits, its claim with it.
+//! reads straight down: log in, compose, wait for pace, stage a draft where the platform has them
+//! ([`adapter::Adapter::stage`]), **claim, publish, settle**. All that can fail harmlessly comes before
+//! the claim. **9** [`wire::Wire::publish`] consumes the [`ledger::Permit`] and sends once. **10**
+//! [`ledger::Ledger::settle`] commits the outcome, and where another delivery waits, its claim with it.
 //!
 //! What may have been heard and is not known to have been is settled by [`flow::doubt`]: by asking the
 //! platform, by repeating under the same id where a repeat cannot be seen, or by a person.

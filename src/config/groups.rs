@@ -16,8 +16,12 @@ use super::{Feed, Group, Integration};
 use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
-const OF_KIND: [(&str, &str); 4] =
-    [("room", "matrix"), ("visibility", "mastodon"), ("link", "by-hand"), ("limit", "by-hand")];
+const OF_KIND: [(&str, &[&str]); 4] = [
+    ("room", &["matrix", "discord"]),
+    ("visibility", &["mastodon"]),
+    ("link", &["by-hand"]),
+    ("limit", &["by-hand"]),
+];
 
 /// Each `[[group]]`.
 pub(super) fn read<'t>(
@@ -46,10 +50,12 @@ pub(super) fn read<'t>(
         let language = language(table, out);
         let when_absent = when_absent(table, kind, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
-        for (key, owner) in OF_KIND {
-            if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner) {
+        for (key, owners) in OF_KIND {
+            if let Some(kind) = kind.filter(|kind| table.has(key) && !owners.contains(kind)) {
+                let owners: Vec<String> = owners.iter().map(|owner| format!("{owner:?}")).collect();
+                let owners = owners.join(" or ");
                 let what = format!(
-                    "this key belongs to groups of kind {owner:?}, and this group's integration \
+                    "this key belongs to groups of kind {owners}, and this group's integration \
                      is of kind {kind:?}"
                 );
                 table.fault(key, out, Fault::new(what, "", "delete it"));
@@ -124,9 +130,20 @@ fn heard(
 
 fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<String> {
     let key = g::ROOM;
-    let needed = kind == Some("matrix");
+    let needed = matches!(kind, Some("matrix" | "discord"));
     let room = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
     let room = room.trim();
+    if kind == Some("discord") {
+        if room.is_empty() || !room.bytes().all(|b| b.is_ascii_digit()) {
+            let fix =
+                "switch on developer mode in Discord, then take Copy Channel ID from its menu";
+            let what = "the value is not a channel's id";
+            let allowed = "a channel's id, such as \"199737254929760256\"";
+            table.fault(key.name, out, Fault::new(what, allowed, fix));
+            return None;
+        }
+        return Some(room.to_owned());
+    }
     let good = match room.strip_prefix('#') {
         Some(alias) => alias
             .split_once(':')

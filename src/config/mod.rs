@@ -178,6 +178,23 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "discord"`: a bot.
+    Discord {
+        /// The bot's token.
+        token: Secret,
+    },
+    /// `kind = "wordpress"`: its REST API.
+    WordPress {
+        /// Who posts.
+        user: String,
+        /// An application password of theirs.
+        password: Secret,
+    },
+    /// `kind = "ghost"`: its Admin API.
+    Ghost {
+        /// The Admin API key of a custom integration.
+        token: Secret,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
@@ -210,6 +227,9 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::Discord { .. } => "discord",
+            Self::WordPress { .. } => "wordpress",
+            Self::Ghost { .. } => "ghost",
             Self::ByHand => "by-hand",
         }
     }
@@ -235,7 +255,7 @@ pub struct Group {
     pub feeds: Vec<String>,
     /// What a post says, in minijinja; `None` is the platform's own default.
     pub template: Option<String>,
-    /// Where within the integration: a Matrix room id or alias.
+    /// Where within the integration: a Matrix room id or alias, a Discord channel's id.
     pub room: Option<String>,
     /// Mastodon: `public`, `unlisted` or `private`.
     pub visibility: Option<String>,

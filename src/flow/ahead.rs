@@ -63,10 +63,12 @@ impl Lane {
             return None;
         };
         let piece = compose::piece(&due, group, now);
-        let composed = || compose::compose(self.adapter.as_ref(), &piece, &known);
         let request = match &due.request {
             Some(frozen) => frozen.clone(),
-            None => composed().ok()?.1,
+            None => {
+                let (post, _) = compose::compose(self.adapter.as_ref(), &piece, &known).ok()?;
+                self.staged_at_once(&due, &piece, &post, &known)?
+            }
         };
         let secrets = self.secrets(&request, &due.key, &known, now).ok()?;
         Some(Ready { due, request, secrets })

@@ -88,8 +88,8 @@ impl Lane {
 
     /// The longest a step of this lane may take: what the watchdog is told.
     pub(super) fn step_max(&self) -> Duration {
-        // Preparation and questions are bounded; each call of theirs has its own timeout.
-        self.endpoint.timeout + Duration::from_secs(30) * 8
+        // Preparation, drafts and questions are bounded; each call of theirs has its own timeout.
+        self.endpoint.timeout + Duration::from_secs(30) * 16
     }
 
     /// Takes a delivery that is due as far as it will go.
@@ -101,23 +101,32 @@ impl Lane {
         if let Err(next) = self.prepare(&group).await? {
             return Ok(next);
         }
-        let piece = self.piece(due, &group);
-        let request = match due.request.clone().map_or_else(|| self.compose(&piece), Ok) {
-            Ok(request) => request,
-            Err(why) => {
-                tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
-                    reason = %why, "held: it cannot be made into a post");
-                self.parts.ledger.unfit(due.id, why).await?;
-                return Ok(Next::Again);
+        let post = match due.request {
+            Some(_) => None,
+            None => {
+                let piece = self.piece(due, &group);
+                match compose::compose(self.adapter.as_ref(), &piece, &self.known) {
+                    Ok((post, _)) => Some(post),
+                    Err(why) => return self.unfit(due, why).await,
+                }
             }
+        };
+        if let Err(wait) = self.pacer.step() {
+            return Ok(Next::Wait(wait));
+        }
+        // What an earlier claim froze is what every later one says.
+        let request = match (due.request.clone(), post) {
+            (Some(frozen), _) => frozen,
+            (None, Some(post)) => match self.stage(due, &group, &post).await? {
+                Ok(request) => request,
+                Err(next) => return Ok(next),
+            },
+            (None, None) => return Ok(Next::Again),
         };
         let secrets = match self.authorise(&request, &due.key).await? {
             Ok(secrets) => secrets,
             Err(next) => return Ok(next),
         };
-        if let Err(wait) = self.pacer.step() {
-            return Ok(Next::Wait(wait));
-        }
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
                 self.publish(permit, &secrets, due).await?;
@@ -141,7 +150,8 @@ impl Lane {
         due: &DueWork,
     ) -> Result<(), LedgerError> {
         let attempt = permit.attempt();
-        let call = self.parts.wire.publish(permit, &self.endpoint, secrets, self.adapter.as_ref());
+        let (to, adapter) = (&self.endpoint, self.adapter.as_ref());
+        let call = self.parts.wire.publish(permit, to, secrets, adapter, &self.known);
         let (spent, next) = tokio::join!(call, self.make_ready());
         let status = match next {
             Some(next) => self.settle_and_claim(&spent, next).await?,
@@ -211,11 +221,11 @@ impl Lane {
         self.troubled(format!("its preparation took more than {PREFLIGHTS_MAX} calls"), None).await
     }
 
-    async fn troubled(
+    pub(super) async fn troubled<T>(
         &self,
         why: String,
         wait: Option<Duration>,
-    ) -> Result<Result<(), Next>, LedgerError> {
+    ) -> Result<Result<T, Next>, LedgerError> {
         tracing::warn!(lane.name = %self.name, reason = %why, "the lane rests");
         self.parts.ledger.trouble(&self.name, why, wait, false).await?;
         Ok(Err(Next::Again))
@@ -225,9 +235,12 @@ impl Lane {
         compose::piece(due, group, self.parts.clock.now())
     }
 
-    fn compose(&self, piece: &Piece<'_>) -> Result<Request, String> {
-        let composed = compose::compose(self.adapter.as_ref(), piece, &self.known);
-        composed.map(|(_, request)| request)
+    /// Holds what cannot be made into a post.
+    pub(super) async fn unfit(&self, due: &DueWork, why: String) -> Result<Next, LedgerError> {
+        tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
+            reason = %why, "held: it cannot be made into a post");
+        self.parts.ledger.unfit(due.id, why).await?;
+        Ok(Next::Again)
     }
 
     /// The secrets of a call: all that its request leaves open.
@@ -262,7 +275,7 @@ impl Lane {
     }
 
     /// A session that ran out is learnt anew; one that runs out twice in a row is no session.
-    async fn renew(&mut self, outcome: &Outcome) -> Result<(), LedgerError> {
+    pub(super) async fn renew(&mut self, outcome: &Outcome) -> Result<(), LedgerError> {
         match outcome {
             Outcome::Deferred { cause: DeferCause::SessionExpired, reason, .. } => {
                 self.forget_session();

@@ -14,6 +14,7 @@ pub mod poll;
 pub mod plan;
 mod pulse;
 mod sessions;
+mod stage;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::alert::Concern;
 use super::{
@@ -64,6 +64,7 @@ refuse! {
     reclaim(DeliveryId, Guarantee) -> Claim;
     settle(&Spent) -> Settled;
     settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
+    stage(DeliveryId, Staged) -> bool;
     unfit(DeliveryId, String) -> ();
     resolve(DeliveryId, Verdict, Who) -> Status;
     reopen(Replay, Who) -> Vec<ReplayStep>;

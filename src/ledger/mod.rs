@@ -29,7 +29,7 @@ pub use views::{
     Overview, Seen, Settled, Trust, Waiting, Work,
 };
 
-use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
+use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged};
 
 /// What a ledger verb answers with, later.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send>>;
@@ -204,6 +204,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         next: DeliveryId,
         request: Request,
     ) -> Reply<(Settled, Claim)>;
+
+    /// Keeps what stands ready for a delivery at its platform, before it is claimed; false where the
+    /// delivery is no longer due.
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool>;
 
     /// Records that a delivery cannot be made into a post: it waits for a person.
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;

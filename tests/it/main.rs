@@ -35,6 +35,7 @@ mod preview;
 mod readme;
 mod routing;
 mod service;
+mod staged;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;

@@ -292,6 +292,7 @@ impl Batch<'_, '_> {
                 haunted: false,
                 routing: Routing::Open,
                 absent: Vec::new(),
+                staged: None,
                 request: None,
                 lines: vec![line],
             };

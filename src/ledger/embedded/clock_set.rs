@@ -70,6 +70,9 @@ fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> Del
         _ if sent == Time::EPOCH => sent,
         _ => moved(sent),
     });
+    if let Some(ready) = &mut next.staged {
+        ready.at = moved(ready.at);
+    }
     for absent in &mut next.absent {
         *absent = moved(*absent);
     }

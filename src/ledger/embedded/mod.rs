@@ -53,7 +53,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::alert::Concern;
 use super::{
@@ -226,6 +226,10 @@ impl Ledger for Embedded {
             let settled = batch.settle(delivery, number, &outcome, http)?;
             Ok((settled, batch.claim(next, request)?))
         })
+    }
+
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
+        self.call(move |batch| batch.stage(delivery, staged))
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {

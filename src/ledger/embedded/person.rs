@@ -318,6 +318,7 @@ impl Batch<'_, '_> {
             haunted: false,
             routing: Routing::ByHand,
             absent: Vec::new(),
+            staged: None,
             request: None,
             lines: Vec::new(),
         };

@@ -11,7 +11,7 @@ use oncecast::ledger::{
     Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
     Waiting, hand, journal,
 };
-use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
+use oncecast::model::{DeliveryId, FeedState, Guarantee, Request, Staged};
 
 /// How often each verb fails.
 #[derive(Debug, Default)]
@@ -99,6 +99,9 @@ impl Ledger for Faulty {
     }
     fn reclaim(&self, delivery: DeliveryId, guarantee: Guarantee) -> Reply<Claim> {
         self.real.reclaim(delivery, guarantee)
+    }
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
+        self.real.stage(delivery, staged)
     }
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
         self.real.unfit(delivery, why)
