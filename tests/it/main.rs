@@ -18,7 +18,7 @@ mod copies;
 mod doubt;
 mod evidence;
 mod house;
-#[expect(unreachable_pub, reason = "shared by the incidents' files")]
+#[expect(unreachable_pub, reason = "shared by the incidents' files and the walls")]
 mod incidents;
 mod journal;
 mod kills;
@@ -36,5 +36,6 @@ mod service;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod walls;
 mod wild;
 mod wire;
