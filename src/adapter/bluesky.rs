@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
-    tid,
+    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit, answer,
+    compose, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -24,6 +24,8 @@ use crate::post::template::{Fields, Mentions};
 /// <https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json>
 const TEXT: Limit =
     Limit { unit: Unit::Graphemes, max: 300, url_length: None, max_bytes: Some(3000) };
+/// Records of one look around.
+const LOOK: usize = 40;
 /// Where posts are kept.
 const COLLECTION: &str = "app.bsky.feed.post";
 
@@ -144,6 +146,35 @@ impl Adapter for Bluesky {
             _ => Found::Unsure(format!("cannot read the record: {}", answer::words(response))),
         })
     }
+
+    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+        let path = format!(
+            "/xrpc/com.atproto.repo.listRecords?repo={}&collection={COLLECTION}&limit={LOOK}",
+            answer::segment(known.fact("did")?)
+        );
+        let secret_headers = known.secret(session::ACCESS).map(bearer).into_iter().collect();
+        Some(Call { secret_headers, ..Call::open(Request::get(path)) })
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
+        let records = answer.json()["records"].as_array().cloned().unwrap_or_default();
+        // What is said in conversations is no news of the blog.
+        let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
+        posts.map(said).collect()
+    }
+}
+
+/// One record of a list.
+fn said(record: &Value) -> Said {
+    let value = &record["value"];
+    let facets = value["facets"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let features = facets.iter().filter_map(|facet| facet["features"].as_array()).flatten();
+    let embed = &value["embed"]["external"];
+    let uris = features.chain(std::iter::once(embed)).filter_map(|at| at["uri"].as_str());
+    let mut links: Vec<String> = uris.map(str::to_owned).collect();
+    links.dedup();
+    let at = value["createdAt"].as_str().and_then(|at| at.parse().ok()).map(Time::from_timestamp);
+    Said { reference: reference(record), at, links }
 }
 
 /// One facet for each link; without, a link is mere text. Mentions and tags get none, so that

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, SecretHeader};
+use crate::clock::Mark;
 use crate::config::{Group, Integration};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
@@ -42,6 +43,8 @@ pub struct Lane {
     known: Known,
     sessions: Sessions,
     login: String,
+    /// When the account of each group was last looked at for posts of others.
+    pub(super) looked: BTreeMap<String, Mark>,
     /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
     /// that the credentials are the trouble.
     renewals: u32,
@@ -73,6 +76,7 @@ impl Lane {
             known,
             sessions,
             login,
+            looked: BTreeMap::new(),
             renewals: 0,
         }
     }
@@ -117,7 +121,9 @@ impl Lane {
         }
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
-                self.publish(permit, &headers, due).await?;
+                if self.publish(permit, &headers, due).await? {
+                    self.look_around(&group).await;
+                }
                 Ok(Next::Again)
             }
             Claim::NotNow { wait, why } => {
@@ -129,19 +135,21 @@ impl Lane {
         }
     }
 
-    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it.
+    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it. Tells whether
+    /// the platform has it.
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
         headers: &[SecretHeader],
         due: &DueWork,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let attempt = permit.attempt();
         let spent =
             self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref()).await;
         let status = self.settle(&spent).await?;
         self.tell(due, attempt, spent.outcome(), &status);
-        self.renew(spent.outcome()).await
+        self.renew(spent.outcome()).await?;
+        Ok(matches!(spent.outcome(), Outcome::Published { .. }))
     }
 
     /// Offers an outcome to the ledger until it is taken: it is the only one who knows.
@@ -283,9 +291,7 @@ impl Lane {
                 let url = reference.url.as_deref();
                 tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
                 if reference.already && attempt == 1 {
-                    tracing::error!(entry.id = %entry, group.name = %group, url,
-                        "it was there before this ledger sent it: does another oncecast post to this \
-                         account?");
+                    self.tell_of_stranger(&entry, group, url);
                 }
             }
             Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {

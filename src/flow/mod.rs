@@ -13,6 +13,7 @@ pub mod poll;
 pub mod plan;
 mod pulse;
 mod sessions;
+mod strangers;
 
 use std::sync::Arc;
 

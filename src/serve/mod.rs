@@ -198,7 +198,8 @@ impl Shared {
         waiting: &[DeliveryView],
         facts: &Facts,
     ) -> Health {
-        judge(overview, waiting, &facts.feeds, &self.pulse.stalled(), self.clock.now())
+        let (stalled, remarks) = (self.pulse.stalled(), self.pulse.remarks());
+        judge(overview, waiting, &facts.feeds, &stalled, remarks, self.clock.now())
     }
 
     async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {

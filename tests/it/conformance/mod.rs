@@ -8,6 +8,7 @@ mod cases;
 mod house;
 mod platforms;
 mod server;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
