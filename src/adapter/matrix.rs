@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
     answer, compose,
 };
 use crate::config::{Group, MatrixLogin};
@@ -172,6 +172,18 @@ impl Adapter for Matrix {
             Ok(found) => Ask::Answer(found),
             Err(next) => Ask::Call(self.get(next.path(room), known)),
         }
+    }
+
+    fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {
+        let room = answer::segment(room::id(known, group).ok()?);
+        Some(self.get(ask::newest(&room), known))
+    }
+
+    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Vec<Said> {
+        let (Ok(room), Some(user)) = (room::id(known, group), known.fact("user")) else {
+            return Vec::new();
+        };
+        ask::said(&answer::segment(room), user, answer)
     }
 }
 

@@ -29,7 +29,8 @@ pub use secrets::{CallSecrets, SecretHeader, Unfilled, mark};
 use crate::config::Group;
 use crate::model::identity::Fingerprint;
 use crate::model::{
-    DeferCause, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Request, Response, Time,
+    DeferCause, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Reference, Request,
+    Response, Time,
 };
 
 /// The most harmless calls one preparation or one question may take.
@@ -100,6 +101,28 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// How to find out whether a delivery in doubt is there. Called with what a preparation has
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
+
+    /// The call that shows what our account has lately said to the group, by whatever hand; `None` where
+    /// the platform does not show it.
+    fn look_around(&self, _group: &Group, _known: &Known) -> Option<Call> {
+        None
+    }
+
+    /// What the answer to [`Adapter::look_around`] shows.
+    fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Vec<Said> {
+        Vec::new()
+    }
+}
+
+/// Something that our account has said, by whatever hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// As a receipt would name it.
+    pub reference: Reference,
+    /// When, by the platform's clock, where it tells.
+    pub at: Option<Time>,
+    /// Where it leads.
+    pub links: Vec<String>,
 }
 
 /// What an adapter has learnt from the platform and needs again: a session, limits, ids.

@@ -100,6 +100,10 @@ impl Lane {
     /// Sends what was claimed ahead, if anything was.
     pub(super) async fn follow(&mut self) -> Option<Result<(), LedgerError>> {
         let Ahead { due, secrets, permit } = self.follows.claimed.take()?;
-        Some(self.publish(permit, &secrets, &due).await)
+        let published = self.publish(permit, &secrets, &due).await;
+        if let (Ok(true), Some(group)) = (&published, self.groups.get(&due.group).cloned()) {
+            self.look_around(&group).await;
+        }
+        Some(published.map(drop))
     }
 }

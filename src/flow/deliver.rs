@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::{Adapter, CallSecrets, Known, PREFLIGHTS_MAX, Piece, Prepare, Unfit};
+use crate::clock::Mark;
 use crate::config::{Group, Integration};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Settled, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
@@ -43,6 +44,8 @@ pub struct Lane {
     known: Known,
     sessions: Sessions,
     login: String,
+    /// When the account of each group was last looked at for posts of others.
+    pub(super) looked: BTreeMap<String, Mark>,
     /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
     /// that the credentials are the trouble.
     renewals: u32,
@@ -75,6 +78,7 @@ impl Lane {
             known,
             sessions,
             login,
+            looked: BTreeMap::new(),
             renewals: 0,
             follows: Follows::default(),
         }
@@ -129,7 +133,9 @@ impl Lane {
         };
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
-                self.publish(permit, &secrets, due).await?;
+                if self.publish(permit, &secrets, due).await? {
+                    self.look_around(&group).await;
+                }
                 Ok(Next::Again)
             }
             Claim::NotNow { wait, why } => {
@@ -143,12 +149,13 @@ impl Lane {
 
     /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it. While the
     /// answer is awaited the next delivery is made ready, so that one commit settles this and claims that.
+    /// Tells whether the platform has it.
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
         secrets: &CallSecrets,
         due: &DueWork,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let attempt = permit.attempt();
         let (to, adapter) = (&self.endpoint, self.adapter.as_ref());
         let call = self.parts.wire.publish(permit, to, secrets, adapter, &self.known);
@@ -158,7 +165,8 @@ impl Lane {
             None => self.settle(&spent).await?,
         };
         self.tell(due, attempt, spent.outcome(), &status);
-        self.renew(spent.outcome()).await
+        self.renew(spent.outcome()).await?;
+        Ok(matches!(spent.outcome(), Outcome::Published { .. }))
     }
 
     /// Offers an outcome to the ledger until it is taken: it is the only one who knows.
@@ -317,9 +325,7 @@ impl Lane {
                 let url = reference.url.as_deref();
                 tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
                 if reference.already && attempt == 1 {
-                    tracing::error!(entry.id = %entry, group.name = %group, url,
-                        "it was there before this ledger sent it: does another oncecast post to this \
-                         account?");
+                    self.tell_of_stranger(&entry, group, url);
                 }
             }
             Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {

@@ -15,6 +15,7 @@ pub mod plan;
 mod pulse;
 mod sessions;
 mod stage;
+mod strangers;
 
 use std::sync::Arc;
 

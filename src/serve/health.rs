@@ -34,9 +34,10 @@ pub fn judge(
     overview: &Result<Overview, LedgerError>,
     feeds: &[Feed],
     stalled: &[(String, Duration)],
+    remarks: Vec<String>,
     now: Time,
 ) -> Health {
-    let mut health = Health::default();
+    let mut health = Health { notes: remarks, ..Health::default() };
     for (name, over) in stalled {
         let seconds = over.as_secs();
         health.reasons.push(format!("{name} has not moved for {seconds} s beyond its word"));
@@ -165,7 +166,7 @@ mod tests {
         }];
         let mut overview = overview();
         change(&mut overview);
-        judge(&Ok(overview), &feeds, &[], NOW)
+        judge(&Ok(overview), &feeds, &[], Vec::new(), NOW)
     }
 
     #[test]
@@ -226,10 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_fails_and_a_loop_that_hangs_are_told() {
+    fn a_ledger_that_fails_a_loop_that_hangs_and_what_loops_have_seen_are_told() {
         let error = LedgerError::Unusable("the disk is full".into());
         let stalled = [("lane fedi".to_owned(), HOUR)];
-        let health = judge(&Err(error), &[], &stalled, NOW);
+        let remarks = vec!["group readers: another oncecast posts there".to_owned()];
+        let health = judge(&Err(error), &[], &stalled, remarks.clone(), NOW);
         assert_eq!(health.reasons.len(), 2, "{health:?}");
+        assert_eq!(health.notes, remarks);
     }
 }

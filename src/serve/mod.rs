@@ -193,7 +193,8 @@ impl Shared {
     }
 
     fn health(&self, overview: &Result<Overview, LedgerError>, facts: &Facts) -> Health {
-        judge(overview, &facts.feeds, &self.pulse.stalled(), self.clock.now())
+        let (stalled, remarks) = (self.pulse.stalled(), self.pulse.remarks());
+        judge(overview, &facts.feeds, &stalled, remarks, self.clock.now())
     }
 
     async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {

@@ -21,7 +21,7 @@ mod doubt;
 mod evidence;
 mod histories;
 mod house;
-#[expect(unreachable_pub, reason = "shared by the incidents' files")]
+#[expect(unreachable_pub, reason = "shared by the incidents' files and the walls")]
 mod incidents;
 mod journal;
 mod kills;
@@ -40,5 +40,6 @@ mod staged;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod walls;
 mod wild;
 mod wire;

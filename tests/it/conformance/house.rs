@@ -54,7 +54,7 @@ pub fn play(platform: Box<dyn Platform>, case: &Case) -> Cell {
     alone(scene(platform, case))
 }
 
-/// Plays on a clock of its own.
+/// Lets a scene be played on a clock that it alone moves.
 pub fn alone<T>(scene: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,9 +65,9 @@ pub fn alone<T>(scene: impl Future<Output = T>) -> T {
         // While somebody could speak through this, the clock moves only when it is moved.
         let (still, until) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || until.recv());
-        let cell = scene.await;
+        let end = scene.await;
         drop(still);
-        cell
+        end
     })
 }
 
@@ -109,13 +109,19 @@ async fn scene(platform: Box<dyn Platform>, case: &Case) -> Cell {
 
 /// A config with one feed in the folder, and the platform's one integration and group.
 pub fn config_of(server: &Server, folder: &Path) -> Config {
+    config(folder, server, "readers")
+}
+
+/// The same, and what it calls its group.
+pub fn config(folder: &Path, server: &Server, group: &str) -> Config {
     let text = format!(
         "[ledger]\npath = \"state/ledger.redb\"\n[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
          [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\nevery = \"1d\"\n{}",
-        server.with(|platform| platform.config(&server.url))
+        server.with(|platform| platform.config(&server.url)).replace("readers", group)
     );
+    let file = folder.join("oncecast.toml");
     let env = |name: &str| SECRETS.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
-    Config::parse(&text, &folder.join("oncecast.toml"), Secrets::Resolve, &env)
+    Config::parse(&text, &file, Secrets::Resolve, &env)
         .unwrap_or_else(|report| panic!("{report}\n{text}"))
 }
 

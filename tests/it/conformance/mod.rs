@@ -10,6 +10,7 @@ mod house;
 mod kills;
 mod platforms;
 mod server;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -12,7 +12,8 @@ use oncecast::daemon::{lane_of, place_of, setup_of};
 use oncecast::flow::deliver::{Lane, Next};
 use oncecast::flow::poll::Poller;
 use oncecast::flow::{Bell, Parts, Pulse};
-use oncecast::ledger::embedded::Embedded;
+use oncecast::ledger::embedded::disk::{Disk, Files};
+use oncecast::ledger::embedded::{Embedded, Place};
 use oncecast::ledger::{
     DeliveryView, EntryView, Ledger, LedgerError, Replay, ReplayStep, Selection, Work,
 };
@@ -46,6 +47,7 @@ pub struct World {
     clock: Arc<TokioClock>,
     pub net: Arc<Net>,
     pub parts: Parts,
+    disk: Arc<dyn Disk>,
     pollers: Vec<Poller>,
     lanes: Vec<Lane>,
     watch: Option<Watch>,
@@ -64,6 +66,15 @@ impl World {
         Self::with_more(guard, groups, "").await
     }
 
+    /// The same, and further feeds, which every group hears too.
+    pub async fn hearing(feeds: &[&str], guard: &str, groups: &[(&str, &str)]) -> Self {
+        let feeds = feeds.iter().enumerate();
+        let feeds: String = feeds
+            .map(|(n, url)| format!("[[feed]]\nname = \"feed-{n}\"\nurl = {url:?}\n"))
+            .collect();
+        Self::with_more(guard, groups, &feeds).await
+    }
+
     /// The same, with more tables after them.
     pub async fn with_more(guard: &str, groups: &[(&str, &str)], more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -79,12 +90,13 @@ impl World {
         let config = Config::parse(&text, &file, Secrets::Resolve, &|_| None).expect("a config");
         let clock = TokioClock::starting_at(START);
         let net = Net::new(Arc::clone(&clock));
-        let parts = parts(&config, &clock, &net).await.expect("opens");
+        let disk: Arc<dyn Disk> = Arc::new(Files);
+        let parts = parts(&config, &clock, &net, &disk).await.expect("opens");
         let (still, until) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || until.recv());
         let (pollers, lanes, watch) = (Vec::new(), Vec::new(), None);
         let mut world =
-            Self { folder, config, clock, net, parts, pollers, lanes, watch, _still: still };
+            Self { folder, config, clock, net, parts, disk, pollers, lanes, watch, _still: still };
         world.begin();
         world
     }
@@ -104,6 +116,10 @@ impl World {
         self.clock.now()
     }
 
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
@@ -120,6 +136,11 @@ impl World {
     /// What the blog's server answers from now on.
     pub fn answers(&self, status: u16, body: Vec<u8>, whole: bool) {
         self.net.serve(FEED, Served { status, body, whole });
+    }
+
+    /// What another feed says from now on.
+    pub fn at(&self, url: &str, posts: &[Post]) {
+        self.net.serve(url, Served { status: 200, body: rss(posts), whole: true });
     }
 
     /// What the blog says for so long.
@@ -186,14 +207,26 @@ impl World {
     }
 
     pub async fn start(&mut self) -> Result<(), LedgerError> {
-        self.parts = parts(&self.config, &self.clock, &self.net).await?;
+        self.parts = parts(&self.config, &self.clock, &self.net, &self.disk).await?;
         self.begin();
         Ok(())
     }
 
     /// Another process with the same config and disk.
     pub async fn another(&self) -> Result<Parts, LedgerError> {
-        parts(&self.config, &self.clock, &self.net).await
+        parts(&self.config, &self.clock, &self.net, &self.disk).await
+    }
+
+    /// Puts another disk under the ledger.
+    pub async fn on(&mut self, disk: Arc<dyn Disk>) {
+        self.disk = disk;
+        self.restart().await.expect("opens");
+    }
+
+    /// Puts another network under the lanes.
+    pub fn over(&mut self, wire: Arc<Wire>) {
+        self.parts.wire = wire;
+        self.begin();
     }
 
     /// Puts another ledger under the loops.
@@ -246,9 +279,11 @@ async fn parts(
     config: &Config,
     clock: &Arc<TokioClock>,
     net: &Arc<Net>,
+    disk: &Arc<dyn Disk>,
 ) -> Result<Parts, LedgerError> {
     let clock = Arc::clone(clock);
-    let ledger: Arc<dyn Ledger> = Embedded::open(place_of(config), clock.clone()).await?;
+    let place = Place { disk: Arc::clone(disk), ..place_of(config) };
+    let ledger: Arc<dyn Ledger> = Embedded::open(place, clock.clone()).await?;
     ledger.configure(setup_of(config)).await?;
     let wire = Wire::over(net.clone(), Fuse::default());
     Ok(Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) })
