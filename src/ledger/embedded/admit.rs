@@ -157,6 +157,9 @@ impl Batch<'_, '_> {
                     }
                 }
                 Decision::New { aliases, hold } => {
+                    // Every post of a feed without dates would be held for ever.
+                    let unsure =
+                        unsure || (!plan.baseline && self.may_be_of_a_lost_one(&entry, false)?);
                     let hold = hold.or(unsure.then_some(HoldReason::Restored));
                     admitted.new += 1;
                     admitted.held += u32::from(hold.is_some());

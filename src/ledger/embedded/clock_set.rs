@@ -34,6 +34,7 @@ impl Batch<'_, '_> {
             }
         }
         self.move_starts(&moved)?;
+        self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
         for (_, feed) in self.tables.feeds::<FeedRow>()? {
             settling.extend(feed.settling);
