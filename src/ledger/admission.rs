@@ -19,6 +19,7 @@ use super::Policy;
 pub use habits::{Distrust, Habits};
 use look::Look;
 use names::Names;
+pub use names::forms;
 
 /// A future date beyond this is held: clocks and time zones are wrong by hours, not by days.
 const FUTURE_MAX: Duration = Duration::from_secs(86_400);

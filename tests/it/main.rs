@@ -31,6 +31,7 @@ mod plan;
 mod polite;
 mod preview;
 mod readme;
+mod realias;
 mod routing;
 mod service;
 #[path = "../support/mod.rs"]

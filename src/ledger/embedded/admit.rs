@@ -267,6 +267,9 @@ impl Batch<'_, '_> {
         hold: Option<&HoldReason>,
     ) -> Result<(), LedgerError> {
         let entry = self.tables.entry(number)?;
+        if entry.same_as.is_some() {
+            return Ok(());
+        }
         let line = self.numbers.lines;
         let mut owed = Vec::new();
         let mut told = None;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use oncecast::ledger::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
-    Waiting, hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status,
+    Verdict, Waiting, hand, journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
 
@@ -95,6 +95,9 @@ impl Ledger for Faulty {
     }
     fn withdraw(&self, selection: Selection, why: String, who: String) -> Reply<Vec<DeliveryView>> {
         self.real.withdraw(selection, why, who)
+    }
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: String) -> Reply<Realiased> {
+        self.real.realias(feed, confirmed, who)
     }
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist> {
         self.real.checklist(only, limit)
