@@ -109,6 +109,9 @@ pub struct Planned {
     /// What kind of document it is, and its encoding, where one came.
     pub format: Option<String>,
     pub encoding: Option<String>,
+    /// How that was found, in words.
+    #[serde(default)]
+    pub encoding_by: Option<String>,
     pub problems: Vec<String>,
     /// When it would be polled after that, and why then.
     pub next_poll: Option<Time>,

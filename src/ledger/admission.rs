@@ -12,7 +12,7 @@ mod look;
 mod names;
 
 use crate::clock;
-use crate::model::identity::Sketch;
+use crate::model::identity::{Sketch, own_signs};
 use crate::model::{Alias, AliasKind, Entry, Fingerprint, HoldReason, Time};
 
 use super::Policy;
@@ -160,6 +160,12 @@ pub fn plan<M: Memory>(
         let hold = || -> Result<Option<HoldReason>, M::Error> {
             if first_sight {
                 return Ok(None);
+            }
+            for sign in own_signs(&entries[at]) {
+                if let Some(number) = memory.known_by(&sign.mark)? {
+                    let (of, because) = (memory.entry(number)?.1, sign.because.to_owned());
+                    return Ok(Some(HoldReason::Own { of, because }));
+                }
             }
             if let Some((number, because)) = &alike[at] {
                 let (of, because) = (memory.entry(*number)?.1, because.clone());

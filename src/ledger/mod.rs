@@ -173,7 +173,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// What is remembered about a feed, and how long until its next entry wants a second look.
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
 
-    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
+    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit. A poll
+    /// that brought nothing leaves times alone, which are written within a minute or at the end: a kill may
+    /// forget them, and then the feed is asked once more.
     fn admit(&self, intake: Intake) -> Reply<Admitted>;
 
     /// What [`Ledger::admit`] would do with a poll; nothing is written.

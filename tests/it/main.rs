@@ -23,8 +23,10 @@ mod house;
 mod incidents;
 mod journal;
 mod kills;
+mod lag;
 mod ledger;
 mod once;
+mod own;
 mod page;
 mod plan;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]

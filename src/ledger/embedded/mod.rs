@@ -25,6 +25,7 @@ mod frozen;
 mod habits;
 mod hand;
 mod import;
+mod lag;
 mod lock;
 mod open;
 mod person;

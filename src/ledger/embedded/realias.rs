@@ -197,7 +197,7 @@ impl Batch<'_, '_> {
             }
         }
         self.keep_sketches(row.number, sketches)?;
-        self.tables.set_feed(feed, &row)?;
+        self.set_feed_row(feed, &row)?;
         let words =
             format!("feed {feed}: {} entries are known ones under other names", matches.len());
         self.house("realias", who, &words)
