@@ -9,8 +9,8 @@ use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
-    hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
+    Waiting, Who, hand, journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -70,6 +70,7 @@ refuse! {
     reopen(Replay, Who) -> Vec<ReplayStep>;
     release(Selection, Who) -> Vec<DeliveryView>;
     withdraw(Selection, String, Who) -> Vec<DeliveryView>;
+    realias(&str, Option<String>, Who) -> Realiased;
     checklist(Option<DeliveryId>, usize) -> hand::Checklist;
     by_hand(DeliveryId, hand::Act, Who) -> hand::Moved;
     pause(Option<String>, String, Who) -> Vec<String>;

@@ -26,7 +26,7 @@ pub use permit::{Permit, Spent};
 pub use setup::{Audience, Lane, Policy, Setup};
 pub use views::{
     Claim, DeliveryView, DoubtWork, DueWork, EntryView, Foreseen, Foresight, GroupView, LaneView,
-    Overview, Seen, Settled, Trust, Waiting, Work,
+    Overview, Pair, Post, Realiased, Seen, Settled, Trust, Waiting, Work,
 };
 
 use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged};
@@ -174,7 +174,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// What is remembered about a feed, and how long until its next entry wants a second look.
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
 
-    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
+    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit. A poll
+    /// that brought nothing leaves times alone, which are written within a minute or at the end: a kill may
+    /// forget them, and then the feed is asked once more.
     fn admit(&self, intake: Intake) -> Reply<Admitted>;
 
     /// What [`Ledger::admit`] would do with a poll; nothing is written.
@@ -224,6 +226,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Takes back deliveries that have not been sent.
     fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>>;
+
+    /// Which held entries of a feed may be known ones under other names. With the token of such an
+    /// answer, and while it still holds, they are: in one commit, and nothing of them is ever sent.
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: Who) -> Reply<Realiased>;
 
     /// What waits for a person to post it by hand, questions first; `only` is one delivery, whatever its
     /// number of fellows.

@@ -201,6 +201,41 @@ pub enum Seen {
     Nameless,
 }
 
+/// Held entries that may be known ones under other names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Realiased {
+    /// Each with the known one, oldest first.
+    pub pairs: Vec<Pair>,
+    /// Held entries that look like none that is known.
+    pub left: Vec<Post>,
+    /// Stands for these pairs: a person who has seen them confirms them by it.
+    pub token: String,
+    /// Whether they are one each now.
+    pub is_done: bool,
+}
+
+/// A held entry, and the known one that it may be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pair {
+    /// The held one.
+    pub new: Post,
+    /// The known one.
+    pub old: Post,
+    /// What is alike, in words.
+    pub because: String,
+}
+
+/// An entry, as far as a person needs to know which it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Post {
+    /// Its id.
+    pub id: EntryId,
+    /// Its title.
+    pub title: String,
+    /// Its link, or else its guid.
+    pub link: Option<String>,
+}
+
 /// How things stand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Overview {

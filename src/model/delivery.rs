@@ -106,6 +106,14 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         because: String,
     },
+    /// It is one of our own posts, in a feed of an account that we post to.
+    Own {
+        /// The entry that was posted there, as people see it.
+        of: String,
+        /// What shows it, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        because: String,
+    },
     /// Older than the feed's `max_age`.
     Stale,
     /// Dated too far in the future.
@@ -130,6 +138,9 @@ impl fmt::Display for HoldReason {
             Self::NearDuplicate { of, because } => {
                 write!(f, "it looks like entry {of} under another identity")?;
                 if because.is_empty() { Ok(()) } else { write!(f, " ({because})") }
+            }
+            Self::Own { of, because } => {
+                write!(f, "it is our own: entry {of} was posted there ({because})")
             }
             Self::Stale => f.write_str("it is older than max_age"),
             Self::Future => f.write_str("it is dated in the future"),

@@ -25,14 +25,17 @@ mod house;
 mod incidents;
 mod journal;
 mod kills;
+mod lag;
 mod ledger;
 mod once;
+mod own;
 mod page;
 mod plan;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]
 mod polite;
 mod preview;
 mod readme;
+mod realias;
 mod routing;
 mod service;
 mod staged;

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use crate::ledger::{LedgerError, caps};
 use crate::model::{Status, Time};
 
-use super::admit::FeedRow;
 use super::batch::Batch;
 use super::records::{Agenda, DeliveryRow};
 use super::time::Set;
@@ -36,7 +35,7 @@ impl Batch<'_, '_> {
         self.move_starts(&moved)?;
         self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
-        for (_, feed) in self.tables.feeds::<FeedRow>()? {
+        for (_, feed) in self.feed_rows()? {
             settling.extend(feed.settling);
         }
         for list in LISTS {

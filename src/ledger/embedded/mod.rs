@@ -26,11 +26,13 @@ mod frozen;
 mod habits;
 mod hand;
 mod import;
+mod lag;
 mod lock;
 mod open;
 mod person;
 mod posts;
 mod read;
+mod realias;
 mod records;
 mod restored;
 mod revise;
@@ -58,8 +60,8 @@ use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
-    hand as by_hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
+    Waiting, Who, hand as by_hand, journal,
 };
 use batch::Batch;
 use disk::Disk;
@@ -250,6 +252,11 @@ impl Ledger for Embedded {
 
     fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>> {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
+    }
+
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: Who) -> Reply<Realiased> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.realias(&feed, confirmed.as_deref(), &who))
     }
 
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {

@@ -14,6 +14,7 @@ use crate::model::{EntryId, Event, Status};
 
 use super::batch::{Batch, Core, Taken};
 use super::disk::{Disk, Files, How, Lent};
+use super::lag::Lag;
 use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::restored;
@@ -197,6 +198,7 @@ pub(super) fn first(
         stand: Stand::default(),
         witnessed: false,
         unnoted: None,
+        lag: Lag::default(),
         time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
         untimed: None,
         clock,

@@ -190,6 +190,12 @@ impl Batch<'_, '_> {
     ) -> Result<Vec<ReplayStep>, LedgerError> {
         let number = replay.selection.entry;
         let mut entry = self.tables.entry(number)?;
+        if let Some(same) = entry.same_as {
+            let same = self.tables.entry(same)?.id.short();
+            return Err(LedgerError::Refused(format!(
+                "it is entry {same} under another name (realias): oncecast replay {same}"
+            )));
+        }
         let groups: Vec<(String, u32)> = match &replay.selection.group {
             Some(name) => match self.core.groups.get(name) {
                 Some(group) => vec![(name.clone(), *group)],

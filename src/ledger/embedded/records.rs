@@ -95,6 +95,9 @@ pub(super) struct EntryRow {
     /// When the last of them was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) edited: Option<Time>,
+    /// The entry that it is under another name, as a person has said: nothing of it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) same_as: Option<u64>,
     /// What it says now.
     pub(super) entry: Entry,
 }
@@ -117,6 +120,7 @@ impl EntryRow {
             learnt: 0,
             vanished: false,
             edits: Vec::new(),
+            same_as: None,
             edited: None,
             entry,
         }

@@ -89,8 +89,8 @@ impl Batch<'_, '_> {
 
     /// What is new at each feed's next poll may have been sent under another name.
     pub(super) fn hold_news(&mut self) -> Result<(), LedgerError> {
-        for (name, row) in self.tables.feeds::<FeedRow>()? {
-            self.tables.set_feed(&name, &FeedRow { restored: true, ..row })?;
+        for (name, row) in self.feed_rows()? {
+            self.set_feed_row(&name, &FeedRow { restored: true, ..row })?;
         }
         Ok(())
     }
@@ -98,13 +98,13 @@ impl Batch<'_, '_> {
     /// What the feeds show at their next poll is remembered and not sent, and what was owed is in
     /// doubt.
     pub(super) fn begin_again(&mut self) -> Result<(), LedgerError> {
-        for (name, row) in self.tables.feeds::<FeedRow>()? {
+        for (name, row) in self.feed_rows()? {
             for number in &row.settling {
                 self.set_settles(*number, None)?;
             }
             // Without its validators the next poll brings a whole document.
             let again = FeedRow { number: row.number, habits: row.habits, ..FeedRow::default() };
-            self.tables.set_feed(&name, &again)?;
+            self.set_feed_row(&name, &again)?;
         }
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use oncecast::ledger::alert::Concern;
 use oncecast::ledger::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
-    Waiting, hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status,
+    Verdict, Waiting, hand, journal,
 };
 use oncecast::model::{DeliveryId, FeedState, Guarantee, Request, Staged};
 
@@ -117,6 +117,9 @@ impl Ledger for Faulty {
     }
     fn withdraw(&self, selection: Selection, why: String, who: String) -> Reply<Vec<DeliveryView>> {
         self.real.withdraw(selection, why, who)
+    }
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: String) -> Reply<Realiased> {
+        self.real.realias(feed, confirmed, who)
     }
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist> {
         self.real.checklist(only, limit)
