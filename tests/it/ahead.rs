@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use oncecast::adapter::{CallSecrets, Known};
 use oncecast::clock::SystemClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::{lane_of, setup_of};
@@ -118,11 +119,15 @@ async fn what_is_claimed_with_a_settlement_is_counted_by_the_caps() {
         base: integration.url.clone(),
         timeout: std::time::Duration::from_secs(20),
     };
-    let secrets = oncecast::adapter::CallSecrets::default();
+    let secrets = CallSecrets::default();
     let mut claim = scene.ledger.claim(next().await.id, request()).await.expect("answered");
     for number in 1..=2 {
         let Claim::Granted(permit) = claim else { panic!("{number} is granted: {claim:?}") };
-        let spent = scene.parts.wire.publish(permit, &endpoint, &secrets, adapter.as_ref()).await;
+        let spent = scene
+            .parts
+            .wire
+            .publish(permit, &endpoint, &secrets, adapter.as_ref(), &Known::default())
+            .await;
         let due = next().await;
         let both = scene.ledger.settle_and_claim(&spent, due.id, request()).await;
         let (settled, following) = both.expect("committed");
