@@ -64,6 +64,7 @@ pub(super) fn read<'t>(
             _ => DOUBT_AFTER,
         };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
+        let expires = table.read(&i::EXPIRES, out);
         let platform = platform(table, kind?, vault, out);
         let (url, platform) = (url?, platform?);
         if url.scheme() == "http" && !is_loopback(&url) {
@@ -71,7 +72,7 @@ pub(super) fn read<'t>(
             out.warn(&table.place(i::URL.name), &table.title(i::URL.name), what);
         }
         let name = name.to_owned();
-        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after })
+        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after, expires })
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{Choice, Contact, Count, Flag, Listen, Name, Period, Share, Text};
+use super::rules::{Choice, Contact, Count, Day, Flag, Listen, Name, Period, Share, Text};
 
 /// A key, the rule for its value, and a value to copy.
 pub(super) struct Key<R> {
@@ -122,6 +122,7 @@ pub(super) mod integration {
         key("timeout", seconds(5, 15 * MINUTE), "\"60s\"");
     pub(in crate::config) const DOUBT_AFTER: Key<Period> =
         key("doubt_after", seconds(1, DAY), "\"2m\"");
+    pub(in crate::config) const EXPIRES: Key<Day> = key("expires", Day, "\"2027-01-31\"");
     pub(in crate::config) const RECEIVER_DEDUPES: Key<Flag> =
         key("receiver_dedupes", Flag, "false");
     pub(in crate::config) const IDENTIFIER: Key<Text> =
@@ -147,6 +148,7 @@ pub(super) mod integration {
         CAPS,
         "timeout",
         "doubt_after",
+        "expires",
         "secret",
         "receiver_dedupes",
         "token",

@@ -32,6 +32,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use crate::model::Caps;
+use crate::model::Time;
 
 pub use problem::{ConfigError, Problem, Report};
 pub use search::{Env, locate, process_env};
@@ -154,6 +155,29 @@ pub struct Integration {
     /// How long after a publish call of unknown outcome the platform is asked first, and how far
     /// apart it is asked again.
     pub doubt_after: Duration,
+    /// When its credentials run out, where nothing can renew them.
+    pub expires: Option<Time>,
+}
+
+impl Integration {
+    /// What is to be done about credentials that run out within two weeks, or have; `None` where there is
+    /// nothing to do.
+    #[must_use]
+    pub fn expiry(&self, now: Time) -> Option<String> {
+        /// Time enough to be away, and to come back.
+        const WARNED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+        let expires = self.expires.filter(|expires| expires.since(now) <= WARNED)?;
+        let (name, day) = (&self.name, &expires.to_string()[..10]);
+        let when = match expires.since(now).as_secs() / 86_400 {
+            _ if expires <= now => "ran out".to_owned(),
+            0 => "run out within a day,".to_owned(),
+            1 => "run out in 1 day,".to_owned(),
+            days => format!("run out in {days} days,"),
+        };
+        Some(format!(
+            "the credentials of {name} {when} on {day}: make new ones, write the new day to expires, reload"
+        ))
+    }
 }
 
 /// The platform of an integration, with its own keys.

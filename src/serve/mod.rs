@@ -193,8 +193,10 @@ impl Shared {
     }
 
     fn health(&self, overview: &Result<Overview, LedgerError>, facts: &Facts) -> Health {
-        let (stalled, remarks) = (self.pulse.stalled(), self.pulse.remarks());
-        judge(overview, &facts.feeds, &stalled, remarks, self.clock.now())
+        let (stalled, mut remarks) = (self.pulse.stalled(), self.pulse.remarks());
+        let now = self.clock.now();
+        remarks.extend(facts.integrations.iter().filter_map(|i| i.expiry(now)));
+        judge(overview, &facts.feeds, &stalled, remarks, now)
     }
 
     async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {

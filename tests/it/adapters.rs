@@ -228,6 +228,7 @@ impl Case<'_> {
             caps: Caps { per_10m: 1, per_hour: 1, per_day: 1 },
             timeout: Duration::from_secs(60),
             doubt_after: Duration::from_secs(60),
+            expires: None,
         })
     }
 }
