@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit, answer,
-    compose, tid,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
+    answer, compose, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -95,9 +95,10 @@ impl Adapter for Bluesky {
         _: &IdempotencyKey,
         known: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
+    ) -> Result<CallSecrets, Unfit> {
         let token = known.secret(session::ACCESS);
-        Ok(vec![bearer(token.ok_or_else(|| Unfit("there is no session".to_owned()))?)])
+        let token = token.ok_or_else(|| Unfit("there is no session".to_owned()))?;
+        Ok(vec![bearer(token)].into())
     }
 
     fn judge(&self, response: &Response) -> Outcome {
@@ -136,8 +137,7 @@ impl Adapter for Bluesky {
                 answer::segment(rkey)
             );
             // Reading is open to all, but a shared entryway finds our own server by the session.
-            let secret_headers = known.secret(session::ACCESS).map(bearer).into_iter().collect();
-            return Ask::Call(Call { secret_headers, ..Call::open(Request::get(path)) });
+            return Ask::Call(with_session(known, path));
         };
         let body = response.json();
         Ask::Answer(match (response.status, body["error"].as_str()) {
@@ -152,8 +152,7 @@ impl Adapter for Bluesky {
             "/xrpc/com.atproto.repo.listRecords?repo={}&collection={COLLECTION}&limit={LOOK}",
             answer::segment(known.fact("did")?)
         );
-        let secret_headers = known.secret(session::ACCESS).map(bearer).into_iter().collect();
-        Some(Call { secret_headers, ..Call::open(Request::get(path)) })
+        Some(with_session(known, path))
     }
 
     fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
@@ -162,6 +161,12 @@ impl Adapter for Bluesky {
         let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
         posts.map(said).collect()
     }
+}
+
+fn with_session(known: &Known, path: String) -> Call {
+    let bearer = known.secret(session::ACCESS).map(bearer);
+    let secrets = bearer.into_iter().collect::<Vec<_>>().into();
+    Call { secrets, ..Call::open(Request::get(path)) }
 }
 
 /// One record of a list.

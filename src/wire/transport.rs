@@ -17,7 +17,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::adapter::SecretHeader;
 use crate::model::{Header, Method, Response};
@@ -43,14 +43,14 @@ const DECODED_HERE: usize = 64 << 10;
 pub struct Outgoing<'a> {
     /// The method.
     pub method: Method,
-    /// The whole URL.
-    pub url: String,
+    /// The whole URL, which may hold a secret.
+    pub url: SecretString,
     /// Headers that are no secret.
     pub headers: &'a [Header],
     /// Headers that are.
     pub secret_headers: &'a [SecretHeader],
-    /// The body.
-    pub body: &'a [u8],
+    /// The body, which may hold a secret.
+    pub body: &'a SecretString,
     /// How long it may take in all.
     pub timeout: Duration,
     /// The largest answer read, in bytes.
@@ -149,8 +149,10 @@ impl Transport for Http {
                 Method::Post => reqwest::Method::POST,
                 Method::Put => reqwest::Method::PUT,
             };
-            let mut request =
-                self.anywhere.request(method, &outgoing.url).timeout(outgoing.timeout);
+            let mut request = self
+                .anywhere
+                .request(method, outgoing.url.expose_secret())
+                .timeout(outgoing.timeout);
             for (name, value) in outgoing.headers {
                 request = request.header(name, value);
             }
@@ -158,7 +160,7 @@ impl Transport for Http {
                 request = request.header(name, hidden(name, secret.expose_secret())?);
             }
             if outgoing.method != Method::Get {
-                request = request.body(outgoing.body.to_vec());
+                request = request.body(outgoing.body.expose_secret().to_owned());
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
             let answer = request.send().await.map_err(|e| trouble(&e))?;

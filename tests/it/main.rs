@@ -17,6 +17,7 @@ mod conformance;
 mod copies;
 mod doubt;
 mod evidence;
+mod histories;
 mod house;
 #[expect(unreachable_pub, reason = "shared by the incidents' files and the walls")]
 mod incidents;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use oncecast::adapter::registry;
+use oncecast::adapter::{CallSecrets, registry};
 use oncecast::daemon::Workers;
 use oncecast::flow::Manners;
 use oncecast::ledger::embedded::disk::{Disk, DiskFile, Files, Held, How};
@@ -196,7 +196,11 @@ async fn a_permit_that_has_grown_old_sends_nothing() {
     let Claim::Granted(permit) = claim else { panic!("{claim:?}") };
     let before = world.net.heard().len();
     tokio::time::advance(Duration::from_secs(11)).await;
-    let spent = world.parts.wire.publish(permit, &endpoint, &[], adapter.as_ref()).await;
+    let spent = world
+        .parts
+        .wire
+        .publish(permit, &endpoint, &CallSecrets::default(), adapter.as_ref())
+        .await;
     assert!(matches!(spent.outcome(), Outcome::Unsent { .. }), "{:?}", spent.outcome());
     assert_eq!(world.net.heard().len(), before);
 }

@@ -15,6 +15,8 @@ use super::{Habits, Memory, learn};
 const MOMENT_SHARED: usize = 2;
 /// So many look-alikes of one entry are looked at closely.
 const CLOSE_LOOKS: usize = 16;
+/// So many posts of a document must have other guids than before to say something of all.
+const RESTLESS_MIN: usize = 3;
 
 /// A look at one document.
 pub(super) struct Look<'a, M: Memory> {
@@ -31,6 +33,8 @@ pub(super) struct Look<'a, M: Memory> {
     pub(super) alike: Vec<Option<(u64, String)>>,
     /// Entries that stand in this document: what is beside them is another post.
     present: HashSet<u64>,
+    /// Whether this document gives other guids to posts that are known otherwise.
+    is_restless: bool,
 }
 
 impl<'a, M: Memory> Look<'a, M> {
@@ -42,8 +46,20 @@ impl<'a, M: Memory> Look<'a, M> {
         let habits = memory.habits();
         let (named, collisions) = names::names_within(feed, entries, &habits.hosts);
         let (known, alike) = (vec![None; entries.len()], vec![None; entries.len()]);
-        let present = HashSet::new();
-        Ok(Self { feed, entries, memory, habits, named, collisions, known, alike, present })
+        let (present, is_restless) = (HashSet::new(), false);
+        let look = Self {
+            feed,
+            entries,
+            memory,
+            habits,
+            named,
+            collisions,
+            known,
+            alike,
+            present,
+            is_restless,
+        };
+        Ok(look)
     }
 
     pub(super) fn recognise(&mut self) -> Result<(), M::Error> {
@@ -51,6 +67,10 @@ impl<'a, M: Memory> Look<'a, M> {
         let was_alone = self.by_shared_key()?;
         self.present.extend(self.known.iter().flatten());
         self.by_link()?;
+        self.is_restless = self.gives_other_guids()?;
+        if self.is_restless {
+            self.by_link()?;
+        }
         self.present.extend(self.known.iter().flatten());
         self.by_other_host()?;
         for (at, number) in was_alone.into_iter().enumerate() {
@@ -169,6 +189,23 @@ impl<'a, M: Memory> Look<'a, M> {
         Ok(())
     }
 
+    /// Whether most of what is known in this document has a guid that nobody knows: a new build of the
+    /// site, or a new site.
+    fn gives_other_guids(&self) -> Result<bool, M::Error> {
+        let (mut met, mut other) = (0_usize, 0_usize);
+        for (names, _) in self.named.iter().zip(&self.known).filter(|(_, known)| known.is_some()) {
+            let Some(guid) = names.of(AliasKind::Guid) else { continue };
+            met += 1;
+            other += usize::from(self.memory.known_by(&guid.fingerprint)?.is_none());
+        }
+        Ok(other >= RESTLESS_MIN && other * 2 > met)
+    }
+
+    /// Whether another guid says nothing against two posts being one.
+    fn distrusts_guids(&self) -> bool {
+        self.is_restless || self.habits.distrusts(AliasKind::Guid)
+    }
+
     fn loses(&self, at: usize) -> bool {
         let entry = &self.entries[at];
         entry.guid.is_none() && entry.link.as_deref().is_some_and(loses_parameters)
@@ -194,7 +231,8 @@ impl<'a, M: Memory> Look<'a, M> {
         if entry.guid.is_some() && entry.guid == old.guid {
             return true;
         }
-        if nearly_same_text(entry, old) && !differs_only_in_digits(&entry.title, &old.title) {
+        let numbered = differs_only_in_digits(&entry.title, &old.title);
+        if nearly_same_text(entry, old) && (!numbered || (self.distrusts_guids() && !shared)) {
             return true;
         }
         if same_moment(entry, old) && self.tells_moment(entry) && !shared {
@@ -203,11 +241,7 @@ impl<'a, M: Memory> Look<'a, M> {
         if shared || self.habits.distrusts(AliasKind::Link) || self.leads_away(entry) {
             return title && near;
         }
-        // Guids that change by themselves say nothing against it.
-        if self.habits.distrusts(AliasKind::Guid) {
-            return !differs_only_in_digits(&entry.title, &old.title);
-        }
-        title || (near && !differs_only_in_digits(&entry.title, &old.title))
+        title || ((near || self.distrusts_guids()) && !numbered)
     }
 
     /// Whether it must not go out by itself, though it is not proved to be that entry.
@@ -223,7 +257,9 @@ impl<'a, M: Memory> Look<'a, M> {
             return Ok(same_title(entry, old));
         }
         if !self.leads_away(entry) {
-            return Ok(!differs_only_in_digits(&entry.title, &old.title));
+            // Numbers are counted up in the titles of a series, and of a post that counts its comments.
+            let numbered = differs_only_in_digits(&entry.title, &old.title);
+            return Ok(!numbered || self.distrusts_guids() || nearly_same_text(entry, old));
         }
         // Another feed has it as its own, and this one tells of it about the same time.
         let elsewhere = !self.memory.seen_in_feed(number)?;

@@ -14,7 +14,7 @@ use oncecast::feed::parse::{Hints, parse};
 use oncecast::model::Entry;
 
 /// The folder of real feeds.
-fn real_feeds() -> Option<PathBuf> {
+pub(crate) fn real_feeds() -> Option<PathBuf> {
     let folder = std::env::var_os("ONCECAST_FEEDS").map(PathBuf::from).filter(|f| f.is_dir());
     if folder.is_none() {
         println!("passed over: ONCECAST_FEEDS names no folder of real feeds");
