@@ -24,8 +24,9 @@ impl Batch<'_, '_> {
         let after = set.after.unwrap_or(Time::EPOCH);
         let moved = |time: Time| if time > after { set.shift.of(time) } else { time };
 
-        // Claims stand as old as was counted, on either side of a gap.
-        let counts = before.minus(caps::LONGEST);
+        // Claims stand as old as was counted, on either side of a gap. Where the clock goes back, those that
+        // count no more go with it: left where they are they would lie ahead, and count for ever.
+        let counts = before.min(self.now).minus(caps::LONGEST);
         for lane in 1..=self.numbers.lane {
             self.tables.move_claims(lane, counts, |time| set.shift.of(time))?;
         }
