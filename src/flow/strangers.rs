@@ -25,7 +25,10 @@ impl Lane {
     /// Looks whether somebody else posts the blog's news to a group's account. What cannot be seen is no
     /// reason to stop.
     pub(super) async fn look_around(&mut self, group: &Group) {
-        if self.looked.get(&group.name).is_some_and(|mark| mark.elapsed() < EVERY) {
+        // What is claimed is sent first.
+        if self.follows.has_claimed()
+            || self.looked.get(&group.name).is_some_and(|mark| mark.elapsed() < EVERY)
+        {
             return;
         }
         let Some(call) = self.adapter.look_around(group, self.known()) else { return };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use oncecast::adapter::{CallSecrets, registry};
+use oncecast::adapter::{CallSecrets, Known, registry};
 use oncecast::daemon::Workers;
 use oncecast::flow::Manners;
 use oncecast::ledger::embedded::disk::{Disk, DiskFile, Files, Held, How};
@@ -199,7 +199,7 @@ async fn a_permit_that_has_grown_old_sends_nothing() {
     let spent = world
         .parts
         .wire
-        .publish(permit, &endpoint, &CallSecrets::default(), adapter.as_ref())
+        .publish(permit, &endpoint, &CallSecrets::default(), adapter.as_ref(), &Known::default())
         .await;
     assert!(matches!(spent.outcome(), Outcome::Unsent { .. }), "{:?}", spent.outcome());
     assert_eq!(world.net.heard().len(), before);

@@ -5,11 +5,17 @@ use serde_json::Value;
 
 use super::{MARK, reference};
 use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, Said, answer};
-use crate::model::{Found, Response, Time};
+use crate::model::{Found, Request, Response, Time};
 use crate::post::link;
 
 /// Events of one page.
 const PAGE: usize = 100;
+
+/// The room of a stored request, encoded.
+pub(super) fn room(request: &Request) -> Option<&str> {
+    let path = request.path.strip_prefix("/_matrix/client/v3/rooms/")?;
+    path.split_once('/').map(|(room, _)| room)
+}
 
 /// The page to ask for next.
 #[derive(Debug)]

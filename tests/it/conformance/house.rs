@@ -24,7 +24,7 @@ use super::server::Server;
 
 pub const START: Time = Time::from_millis(1_767_323_045_000);
 pub const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+pub const DAY: Duration = Duration::from_secs(86_400);
 /// Longer than any timeout of ours.
 const TOO_LONG: Duration = Duration::from_secs(90);
 /// How often a lane with nothing to do is looked at.
@@ -51,11 +51,11 @@ pub struct Cell {
 
 /// Plays one cell on a clock of its own.
 pub fn play(platform: Box<dyn Platform>, case: &Case) -> Cell {
-    paused(scene(platform, case))
+    alone(scene(platform, case))
 }
 
 /// Lets a scene be played on a clock that it alone moves.
-pub fn paused<T>(scene: impl Future<Output = T>) -> T {
+pub fn alone<T>(scene: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -75,7 +75,7 @@ async fn scene(platform: Box<dyn Platform>, case: &Case) -> Cell {
     let folder = tempfile::tempdir().unwrap();
     let clock = TokioClock::starting_at(START);
     let server = Server::open(platform, case, Arc::clone(&clock)).await;
-    let config = config(folder.path(), &server, "readers");
+    let config = config_of(&server, folder.path());
     let feed = folder.path().join("feed.xml");
     let old = archive(3);
     std::fs::write(&feed, rss(&old)).unwrap();
@@ -107,7 +107,12 @@ async fn scene(platform: Box<dyn Platform>, case: &Case) -> Cell {
     Cell { seen, status, waited: server.waited(), strayed: server.strayed(), leaks }
 }
 
-/// A house in a folder whose one lane leads to the server, and what it calls its group.
+/// A config with one feed in the folder, and the platform's one integration and group.
+pub fn config_of(server: &Server, folder: &Path) -> Config {
+    config(folder, server, "readers")
+}
+
+/// The same, and what it calls its group.
 pub fn config(folder: &Path, server: &Server, group: &str) -> Config {
     let text = format!(
         "[ledger]\npath = \"state/ledger.redb\"\n[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
@@ -157,19 +162,19 @@ impl House {
         Self { parts, poller, lane }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.parts.ledger.close().await.unwrap();
     }
 
     /// Where the delivery of the new post stands.
-    async fn status(&self) -> Status {
+    pub async fn status(&self) -> Status {
         let mut found = self.parts.ledger.find(NEW).await.unwrap();
         assert_eq!(found.len(), 1);
         found.remove(0).deliveries.remove(0).status
     }
 
-    /// Lets so much time go by.
-    pub async fn run(&mut self, server: &Server, span: Duration) {
+    /// Lets so much time go by; true where it was killed in the middle.
+    pub async fn run(&mut self, server: &Server, span: Duration) -> bool {
         let mut left = span;
         loop {
             let wait = {
@@ -179,11 +184,12 @@ impl House {
                     tokio::select! {
                         wait = &mut step => break wait,
                         () = server.hangs() => tokio::time::advance(TOO_LONG).await,
+                        () = server.kills() => return true,
                     }
                 }
             };
             if left.is_zero() {
-                return;
+                return false;
             }
             let wait = wait.max(Duration::from_secs(1)).min(left);
             tokio::time::advance(wait).await;

@@ -56,10 +56,10 @@ async fn told(row: &str, twin_calls_it: Option<&str>) -> Vec<String> {
 #[test]
 fn a_second_daemon_on_one_account_is_told_of_and_our_own_posts_are_none_of_its() {
     for row in TOLD {
-        let alone = house::paused(told(row, None));
+        let alone = house::alone(told(row, None));
         assert!(alone.is_empty(), "{row}: {alone:?}");
         for name in ["readers", "followers"] {
-            let beside = house::paused(told(row, Some(name)));
+            let beside = house::alone(told(row, Some(name)));
             if (row, name) == ("matrix", "readers") {
                 // The same transaction to the server, which shows it once.
                 continue;

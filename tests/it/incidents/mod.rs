@@ -9,7 +9,7 @@ mod bookkeeping;
 mod dates;
 mod doubt;
 mod edits;
-mod faulty;
+pub mod faulty;
 mod identity;
 mod loss;
 pub mod net;

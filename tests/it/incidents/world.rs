@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use oncecast::clock::{Clock as _, TokioClock};
 use oncecast::config::{Config, Secrets};
+use oncecast::daemon::alerts::Watch;
 use oncecast::daemon::{lane_of, place_of, setup_of};
 use oncecast::flow::deliver::{Lane, Next};
 use oncecast::flow::poll::Poller;
@@ -49,6 +50,7 @@ pub struct World {
     disk: Arc<dyn Disk>,
     pollers: Vec<Poller>,
     lanes: Vec<Lane>,
+    watch: Option<Watch>,
     /// While somebody could speak through this, the clock moves only when the test moves it.
     _still: mpsc::Sender<()>,
 }
@@ -61,20 +63,25 @@ impl World {
 
     /// A blog under this guard, and groups with what stands in their integrations.
     pub async fn with(guard: &str, groups: &[(&str, &str)]) -> Self {
-        Self::hearing(&[], guard, groups).await
+        Self::with_more(guard, groups, "").await
     }
 
     /// The same, and further feeds, which every group hears too.
     pub async fn hearing(feeds: &[&str], guard: &str, groups: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let groups: String = groups.iter().map(|(name, more)| group(name, more)).collect();
-        let more = feeds.iter().enumerate();
-        let more: String = more
+        let feeds = feeds.iter().enumerate();
+        let feeds: String = feeds
             .map(|(n, url)| format!("[[feed]]\nname = \"feed-{n}\"\nurl = {url:?}\n"))
             .collect();
+        Self::with_more(guard, groups, &feeds).await
+    }
+
+    /// The same, with more tables after them.
+    pub async fn with_more(guard: &str, groups: &[(&str, &str)], more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let groups: String = groups.iter().map(|(name, more)| group(name, more)).collect();
         let text = format!(
             "[ledger]\npath = {:?}\nwitness = {:?}\n[guard]\n{guard}\n\
-             [[feed]]\nname = \"blog\"\nurl = {FEED:?}\n{more}{groups}",
+             [[feed]]\nname = \"blog\"\nurl = {FEED:?}\n{groups}\n{more}",
             folder.path().join("state/ledger.redb"),
             folder.path().join("elsewhere/witness"),
         );
@@ -87,9 +94,9 @@ impl World {
         let parts = parts(&config, &clock, &net, &disk).await.expect("opens");
         let (still, until) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || until.recv());
-        let (pollers, lanes) = (Vec::new(), Vec::new());
+        let (pollers, lanes, watch) = (Vec::new(), Vec::new(), None);
         let mut world =
-            Self { folder, config, clock, net, parts, disk, pollers, lanes, _still: still };
+            Self { folder, config, clock, net, parts, disk, pollers, lanes, watch, _still: still };
         world.begin();
         world
     }
@@ -102,6 +109,7 @@ impl World {
         self.pollers = self.config.feeds.iter().map(poller).collect();
         let lane = |integration| lane_of(&self.config, integration, &self.parts);
         self.lanes = self.config.integrations.iter().map(lane).collect();
+        self.watch = Watch::of(&self.config, &self.parts);
     }
 
     pub fn now(&self) -> Time {
@@ -161,6 +169,11 @@ impl World {
             for poller in &self.pollers {
                 wait = wait.min(poller.turn().await.unwrap_or(LEDGER_REST));
             }
+            if let Some(watch) = &self.watch {
+                watch.turn().await.ok();
+                // The real loop looks every minute.
+                wait = wait.min(5 * MINUTE);
+            }
             for lane in &mut self.lanes {
                 wait = wait.min(work(lane, self.parts.ledger.as_ref()).await);
             }
@@ -189,7 +202,7 @@ impl World {
     }
 
     pub async fn stop(&mut self) {
-        (self.pollers, self.lanes) = (Vec::new(), Vec::new());
+        (self.pollers, self.lanes, self.watch) = (Vec::new(), Vec::new(), None);
         self.parts.ledger.close().await.expect("closed");
     }
 
