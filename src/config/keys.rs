@@ -110,8 +110,12 @@ pub(super) mod integration {
             "bluesky",
             "matrix",
             "discord",
+            "discord-webhook",
             "wordpress",
             "ghost",
+            "websub",
+            "webmention",
+            "indexnow",
             "by-hand",
         ]),
         "\"mastodon\"",
@@ -133,11 +137,11 @@ pub(super) mod integration {
     pub(in crate::config) const CAPS: &str = "caps";
     /// The keys of some kinds, and whose they are.
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
-        ("secret", &["webhook"]),
+        ("secret", &["webhook", "discord-webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix", "discord", "ghost"]),
+        ("token", &["mastodon", "matrix", "discord", "ghost", "indexnow"]),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix", "wordpress"]),
+        ("user", &["matrix", "wordpress", "discord-webhook"]),
         ("password", &["bluesky", "matrix", "wordpress"]),
     ];
     pub(in crate::config) const ALL: &[&str] = &[

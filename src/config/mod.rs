@@ -207,6 +207,13 @@ pub enum Platform {
         /// The bot's token.
         token: Secret,
     },
+    /// `kind = "discord-webhook"`: a webhook of one channel.
+    DiscordWebhook {
+        /// Its whole address, which is a secret.
+        address: Secret,
+        /// The name that it posts under; its own without one.
+        user: Option<String>,
+    },
     /// `kind = "wordpress"`: its REST API.
     WordPress {
         /// Who posts.
@@ -219,12 +226,31 @@ pub enum Platform {
         /// The Admin API key of a custom integration.
         token: Secret,
     },
+    /// `kind = "websub"`, `"webmention"` or `"indexnow"`: somebody is told that a post is there.
+    Ping {
+        /// Which of them.
+        kind: PingKind,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
     Matrix {
         /// How it logs in.
         login: MatrixLogin,
+    },
+}
+
+/// Who is told that a post is there.
+#[derive(Debug, Clone)]
+pub enum PingKind {
+    /// A hub, which tells the feed's subscribers; the feed is the group's `link`.
+    WebSub,
+    /// A page that the post answers to, by the endpoint that it names; the page is the group's `link`.
+    Webmention,
+    /// Search engines.
+    IndexNow {
+        /// The key that stands in a file of the site.
+        key: Secret,
     },
 }
 
@@ -252,8 +278,12 @@ impl Platform {
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
             Self::Discord { .. } => "discord",
+            Self::DiscordWebhook { .. } => "discord-webhook",
             Self::WordPress { .. } => "wordpress",
             Self::Ghost { .. } => "ghost",
+            Self::Ping { kind: PingKind::WebSub } => "websub",
+            Self::Ping { kind: PingKind::Webmention } => "webmention",
+            Self::Ping { kind: PingKind::IndexNow { .. } } => "indexnow",
             Self::ByHand => "by-hand",
         }
     }
@@ -289,7 +319,7 @@ pub struct Group {
     pub when_absent: crate::model::WhenAbsent,
     /// Which entries it hears, and when.
     pub rules: crate::model::route::Rules,
-    /// By hand: the page that opens the group.
+    /// By hand: the page that opens the group. WebSub: the feed. Webmention: the page answered to.
     pub link: Option<Url>,
     /// By hand: the most that a post may hold there, in characters as readers count them.
     pub limit: Option<u32>,
