@@ -40,5 +40,6 @@ mod service;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod websub;
 mod wild;
 mod wire;
