@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use oncecast::adapter::registry;
+use oncecast::adapter::{CallSecrets, registry};
 use oncecast::ledger::{Claim, Ledger as _, Work};
 use oncecast::model::{Method, Request, Response};
 use oncecast::wire::{
@@ -75,7 +75,9 @@ pub(crate) fn bench() {
                 let stretch = async {
                     let claim = house.ledger.claim(due.id, request).await.expect("claimed");
                     let Claim::Granted(permit) = claim else { panic!("the claim is granted") };
-                    let spent = wire.publish(permit, &endpoint, &[], adapter.as_ref()).await;
+                    let spent = wire
+                        .publish(permit, &endpoint, &CallSecrets::default(), adapter.as_ref())
+                        .await;
                     house.ledger.settle(&spent).await.expect("settled");
                 };
                 time_async(stretch).await.0

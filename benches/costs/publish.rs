@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use oncecast::adapter::{Piece, registry};
+use oncecast::adapter::{CallSecrets, Piece, registry};
 use oncecast::clock::{Clock as _, SystemClock};
 use oncecast::feed::parse::{self, Hints};
 use oncecast::ledger::{Claim, DueWork, Ledger as _, Work};
@@ -146,7 +146,7 @@ async fn carry(
         else {
             panic!("the claim is granted");
         };
-        let spent = wire.publish(permit, endpoint, &[], adapter.as_ref()).await;
+        let spent = wire.publish(permit, endpoint, &CallSecrets::default(), adapter.as_ref()).await;
         house.ledger.settle(&spent).await.expect("settled");
         assert!(matches!(spent.outcome(), Outcome::Published { .. }), "{:?}", spent.outcome());
     };
@@ -176,10 +176,10 @@ impl Bare {
     fn post(&self, house: &House, url: &Url, request: &Request) {
         let outgoing = Outgoing {
             method: Method::Post,
-            url: url.to_string(),
+            url: url.as_str().into(),
             headers: &request.headers,
             secret_headers: &[],
-            body: request.body.as_bytes(),
+            body: &request.body.as_str().into(),
             timeout: std::time::Duration::from_secs(10),
             max_body: 1 << 20,
             reach: oncecast::wire::Reach::Anywhere,

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
-    tid,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    answer, compose, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -93,9 +93,10 @@ impl Adapter for Bluesky {
         _: &IdempotencyKey,
         known: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
+    ) -> Result<CallSecrets, Unfit> {
         let token = known.secret(session::ACCESS);
-        Ok(vec![bearer(token.ok_or_else(|| Unfit("there is no session".to_owned()))?)])
+        let token = token.ok_or_else(|| Unfit("there is no session".to_owned()))?;
+        Ok(vec![bearer(token)].into())
     }
 
     fn judge(&self, response: &Response) -> Outcome {
@@ -134,8 +135,9 @@ impl Adapter for Bluesky {
                 answer::segment(rkey)
             );
             // Reading is open to all, but a shared entryway finds our own server by the session.
-            let secret_headers = known.secret(session::ACCESS).map(bearer).into_iter().collect();
-            return Ask::Call(Call { secret_headers, ..Call::open(Request::get(path)) });
+            let bearer = known.secret(session::ACCESS).map(bearer);
+            let secrets = bearer.into_iter().collect::<Vec<_>>().into();
+            return Ask::Call(Call { secrets, ..Call::open(Request::get(path)) });
         };
         let body = response.json();
         Ask::Answer(match (response.status, body["error"].as_str()) {

@@ -1,7 +1,7 @@
 //! Groups that a person serves, since no API reaches them: the text is made as for every other group, and
 //! what becomes of it a person says. Nothing is ever called.
 
-use super::{Adapter, Ask, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, compose};
+use super::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit, compose};
 use crate::config::Group;
 use crate::model::{Guarantee, IdempotencyKey, Method, Outcome, Request, Response, Time};
 use crate::post::fit::{Limit, Unit};
@@ -42,7 +42,7 @@ impl Adapter for ByHand {
         _: &IdempotencyKey,
         _: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
+    ) -> Result<CallSecrets, Unfit> {
         Err(Unfit("a person posts it by hand: there is nobody to log in to".to_owned()))
     }
 

@@ -3,6 +3,7 @@
 use super::{Piece, Post, Unfit};
 use crate::post::fit::{Limit, fit};
 use crate::post::template::{DEFAULT_TEMPLATE, Fields, Mentions, render};
+use crate::post::text::is_noncharacter;
 
 /// The longest language tag taken: longer ones are legal and never meant (RFC 5646, 4.4.1).
 const LANGUAGE_MAX: usize = 35;
@@ -13,6 +14,8 @@ pub(super) fn post(piece: &Piece<'_>, mentions: Mentions, limit: &Limit) -> Resu
     let template = piece.group.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
     let text = render(template, &fields)
         .map_err(|e| Unfit(format!("the template of group {:?} fails: {e}", piece.group.name)))?;
+    // What an operator writes passes through no reader of feeds.
+    let text: String = text.chars().filter(|c| !is_noncharacter(*c)).collect();
     let fitted = fit(&text, limit).map_err(|e| Unfit(e.to_string()))?;
     if fitted.text.is_empty() {
         return Err(Unfit("nothing is left to say: it has no title, no text and no link".into()));

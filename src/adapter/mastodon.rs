@@ -11,7 +11,8 @@ use url::Url;
 
 use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -41,7 +42,7 @@ pub(super) struct Mastodon {
 
 impl Mastodon {
     fn get(&self, path: impl Into<String>) -> Call {
-        Call { secret_headers: vec![self.bearer()], ..Call::open(Request::get(path)) }
+        Call { secrets: vec![self.bearer()].into(), ..Call::open(Request::get(path)) }
     }
 
     fn bearer(&self) -> SecretHeader {
@@ -138,8 +139,8 @@ impl Adapter for Mastodon {
         _: &IdempotencyKey,
         _: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
-        Ok(vec![self.bearer()])
+    ) -> Result<CallSecrets, Unfit> {
+        Ok(vec![self.bearer()].into())
     }
 
     fn judge(&self, response: &Response) -> Outcome {

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    answer, compose,
 };
 use crate::config::{Group, MatrixLogin};
 use crate::model::{
@@ -63,8 +64,8 @@ impl Matrix {
     }
 
     fn get(&self, path: impl Into<String>, known: &Known) -> Call {
-        let secret_headers = self.token(known).as_ref().map(bearer).into_iter().collect();
-        Call { secret_headers, ..Call::open(Request::get(path)) }
+        let secrets = self.token(known).as_ref().map(bearer).into_iter().collect::<Vec<_>>().into();
+        Call { secrets, ..Call::open(Request::get(path)) }
     }
 }
 
@@ -133,9 +134,9 @@ impl Adapter for Matrix {
         _: &IdempotencyKey,
         known: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
+    ) -> Result<CallSecrets, Unfit> {
         let token = self.token(known).ok_or_else(|| Unfit("there is no session".to_owned()))?;
-        Ok(vec![bearer(&token)])
+        Ok(vec![bearer(&token)].into())
     }
 
     fn judge(&self, response: &Response) -> Outcome {

@@ -10,6 +10,7 @@ mod compose;
 mod mastodon;
 mod matrix;
 pub mod registry;
+mod secrets;
 mod tid;
 mod webhook;
 
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+
+pub use secrets::{CallSecrets, SecretHeader, Unfilled, mark};
 
 use crate::config::Group;
 use crate::model::identity::Fingerprint;
@@ -55,7 +58,8 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// [`Unfit`] where the platform cannot be given this post.
     fn request(&self, post: &Post, piece: &Piece<'_>, known: &Known) -> Result<Request, Unfit>;
 
-    /// The headers that carry the secrets of this call: credentials, signature.
+    /// The secrets of this call: credentials, a signature, and what stands in the place of each
+    /// [`mark`] that the request holds. They are added on the wire and never kept.
     ///
     /// # Errors
     /// [`Unfit`] where a secret cannot be used, in words that do not show it.
@@ -65,7 +69,7 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         key: &IdempotencyKey,
         known: &Known,
         now: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit>;
+    ) -> Result<CallSecrets, Unfit>;
 
     /// What an answer to the publish call proves. The default is the table of
     /// [`Outcome::from_status`]; an adapter narrows it only with the vendor's documentation beside.
@@ -75,9 +79,6 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
 }
-
-/// A header whose value is secret.
-pub type SecretHeader = (String, SecretString);
 
 /// What an adapter has learnt from the platform and needs again: a session, limits, ids.
 ///
@@ -159,8 +160,8 @@ pub enum Prepare {
 pub struct Call {
     /// The request.
     pub request: Request,
-    /// The headers that carry secrets.
-    pub secret_headers: Vec<SecretHeader>,
+    /// Its secrets.
+    pub secrets: CallSecrets,
     /// A body that carries secrets, in place of the request's own.
     pub secret_body: Option<SecretString>,
 }
@@ -168,8 +169,8 @@ pub struct Call {
 impl Call {
     /// A harmless request without secrets.
     #[must_use]
-    pub const fn open(request: Request) -> Self {
-        Self { request, secret_headers: Vec::new(), secret_body: None }
+    pub fn open(request: Request) -> Self {
+        Self { request, secrets: CallSecrets::default(), secret_body: None }
     }
 }
 

@@ -10,7 +10,8 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::{
-    Adapter, Ask, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer, compose,
+    Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer,
+    compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -112,7 +113,7 @@ impl Adapter for Webhook {
         key: &IdempotencyKey,
         _: &Known,
         now: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
+    ) -> Result<CallSecrets, Unfit> {
         let timestamp = now.as_millis() / 1000;
         let keys = self.keys().map_err(Unfit)?;
         let mut headers = vec![header("webhook-timestamp", timestamp.to_string())];
@@ -121,7 +122,7 @@ impl Adapter for Webhook {
                 keys.iter().map(|k| signature(k, key.as_str(), timestamp, &request.body)).collect();
             headers.push(header("webhook-signature", signed.join(" ")));
         }
-        Ok(headers)
+        Ok(headers.into())
     }
 
     /// Any 2xx is success, whatever its body; 410 asks to stop for good (the specification's

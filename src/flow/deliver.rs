@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, SecretHeader};
+use crate::adapter::{Adapter, CallSecrets, Known, PREFLIGHTS_MAX, Piece, Prepare, Unfit};
 use crate::config::{Group, Integration};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
@@ -108,8 +108,8 @@ impl Lane {
                 return Ok(Next::Again);
             }
         };
-        let headers = match self.authorise(&request, &due.key).await? {
-            Ok(headers) => headers,
+        let secrets = match self.authorise(&request, &due.key).await? {
+            Ok(secrets) => secrets,
             Err(next) => return Ok(next),
         };
         if let Err(wait) = self.pacer.step() {
@@ -117,7 +117,7 @@ impl Lane {
         }
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
-                self.publish(permit, &headers, due).await?;
+                self.publish(permit, &secrets, due).await?;
                 Ok(Next::Again)
             }
             Claim::NotNow { wait, why } => {
@@ -133,12 +133,12 @@ impl Lane {
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
-        headers: &[SecretHeader],
+        secrets: &CallSecrets,
         due: &DueWork,
     ) -> Result<(), LedgerError> {
         let attempt = permit.attempt();
         let spent =
-            self.parts.wire.publish(permit, &self.endpoint, headers, self.adapter.as_ref()).await;
+            self.parts.wire.publish(permit, &self.endpoint, secrets, self.adapter.as_ref()).await;
         let status = self.settle(&spent).await?;
         self.tell(due, attempt, spent.outcome(), &status);
         self.renew(spent.outcome()).await
@@ -226,10 +226,16 @@ impl Lane {
         &self,
         request: &Request,
         key: &IdempotencyKey,
-    ) -> Result<Result<Vec<SecretHeader>, Next>, LedgerError> {
+    ) -> Result<Result<CallSecrets, Next>, LedgerError> {
         let now: Time = self.parts.clock.now();
-        match self.adapter.authorise(request, key, &self.known, now) {
-            Ok(headers) => Ok(Ok(headers)),
+        let authorised = self.adapter.authorise(request, key, &self.known, now);
+        // A mark left open would only be found behind the claim.
+        let whole = authorised.and_then(|secrets| match secrets.fits(request) {
+            Ok(()) => Ok(secrets),
+            Err(open) => Err(Unfit(open.to_string())),
+        });
+        match whole {
+            Ok(secrets) => Ok(Ok(secrets)),
             Err(why) => {
                 let why = why.to_string();
                 tracing::error!(lane.name = %self.name, reason = %why,

@@ -44,8 +44,8 @@ impl Lane {
             Some(Found::Absent) => true,
             None => false,
         };
-        let headers = match self.authorise(&request, &due.key).await? {
-            Ok(headers) => headers,
+        let secrets = match self.authorise(&request, &due.key).await? {
+            Ok(secrets) => secrets,
             Err(next) => return Ok(next),
         };
         let guarantee = self.adapter.guarantee(self.known());
@@ -53,7 +53,7 @@ impl Lane {
             Claim::Granted(permit) => {
                 tracing::info!(entry.id = %due.entry_id.short(), group.name = %due.group,
                     "in doubt: repeated under the same key");
-                self.publish(permit, &headers, due).await?;
+                self.publish(permit, &secrets, due).await?;
                 Ok(Next::Again)
             }
             Claim::NotNow { wait: Some(wait), .. } => Ok(Next::Wait(wait)),

@@ -27,8 +27,16 @@ pub fn is_allowed(c: char) -> bool {
         | '\u{2060}'..='\u{206f}'
         | '\u{feff}'
         | '\u{fff9}'..='\u{fffc}' => false,
+        // Noncharacters: they are in no alphabet, and two of them stand around secrets (adapter/secrets).
+        _ if is_noncharacter(c) => false,
         _ => !c.is_control(),
     }
+}
+
+/// What Unicode keeps for the inside of programs.
+#[must_use]
+pub const fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || (c as u32) & 0xfffe == 0xfffe
 }
 
 /// One line of clean text: whitespace of any kind becomes one space.
@@ -180,6 +188,14 @@ mod tests {
     fn no_reader_sees_text_run_backwards() {
         assert_eq!(line("a\u{202e}b\u{0}c \u{200b} \u{2066}d\n\te"), "abc d e");
         assert_eq!(paragraphs("a \r\n\n\n\n b\u{7}\nc"), "a\n\n b\nc");
+    }
+
+    #[test]
+    fn a_feed_cannot_write_what_stands_around_secrets() {
+        assert_eq!(line("a\u{fdd0}token\u{fdd1}b\u{ffff}"), "atokenb");
+        assert_eq!(paragraphs("\u{fdd0}token\u{fdd1}\n\u{1fffe}b"), "token\nb");
+        let link = crate::post::link::tidy("https://a.example/\u{fdd0}token\u{fdd1}");
+        assert!(link.is_none_or(|link| link.is_ascii()));
     }
 
     #[test]

@@ -12,9 +12,10 @@ mod transport;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::adapter::{Adapter, Call, SecretHeader};
+use crate::adapter::{Adapter, Call, CallSecrets, Unfilled};
 use crate::ledger::{Permit, Spent};
 use crate::model::{Method, Outcome, Request, Response};
 
@@ -48,13 +49,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The URL of a request.
-    fn url(&self, request: &Request) -> String {
+    /// The URL of a request, with its secrets.
+    fn url(&self, request: &Request, secrets: &CallSecrets) -> Result<SecretString, Unfilled> {
         // An endpoint that is called as it stands keeps its slash: without it, many redirect.
         if request.path.is_empty() {
-            return self.base.to_string();
+            return Ok(SecretString::from(self.base.as_str()));
         }
-        format!("{}{}", self.base.as_str().trim_end_matches('/'), request.path)
+        let path = secrets.fill(&request.path)?;
+        let base = self.base.as_str().trim_end_matches('/');
+        Ok(SecretString::from(format!("{base}{}", path.expose_secret())))
     }
 }
 
@@ -88,7 +91,7 @@ impl Wire {
         &self,
         permit: Permit,
         to: &Endpoint,
-        secret_headers: &[SecretHeader],
+        secrets: &CallSecrets,
         adapter: &dyn Adapter,
     ) -> Spent {
         let age = permit.granted().elapsed();
@@ -98,18 +101,25 @@ impl Wire {
         }
         fuse::guard(&self.fuse, permit.number(), permit.delivery());
         let request = permit.request();
+        let (Ok(url), Ok(body)) = (to.url(request, secrets), secrets.fill(&request.body)) else {
+            let reason = Unfilled.to_string();
+            return permit.spend(Outcome::Unsent { reason }, None);
+        };
         let outgoing = Outgoing {
             method: request.method,
-            url: to.url(request),
+            url,
             headers: &request.headers,
-            secret_headers,
-            body: request.body.as_bytes(),
+            secret_headers: &secrets.headers,
+            body: &body,
             timeout: to.timeout,
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,
         };
         let (outcome, http) = match self.transport.send(outgoing).await {
-            Ok(response) => (adapter.judge(&response), Some(response.status)),
+            Ok(mut response) => {
+                scrub(&mut response, secrets);
+                (adapter.judge(&response), Some(response.status))
+            }
             Err(Trouble::Unsent(reason)) => (Outcome::Unsent { reason }, None),
             Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),
         };
@@ -121,23 +131,27 @@ impl Wire {
     /// # Errors
     /// Where no answer came, in words.
     pub async fn call(&self, call: &Call, to: &Endpoint) -> Result<Response, Trouble> {
-        use secrecy::ExposeSecret as _;
+        let unfilled = |open: Unfilled| Trouble::Unsent(open.to_string());
         let body = match &call.secret_body {
-            Some(secret) => secret.expose_secret().as_bytes(),
-            None => call.request.body.as_bytes(),
+            Some(secret) => secret.clone(),
+            None => call.secrets.fill(&call.request.body).map_err(unfilled)?,
         };
-        self.transport
-            .send(Outgoing {
-                method: call.request.method,
-                url: to.url(&call.request),
-                headers: &call.request.headers,
-                secret_headers: &call.secret_headers,
-                body,
-                timeout: CALL_TIMEOUT,
-                max_body: ANSWER_BYTES_MAX,
-                reach: Reach::Anywhere,
-            })
-            .await
+        let outgoing = Outgoing {
+            method: call.request.method,
+            url: to.url(&call.request, &call.secrets).map_err(unfilled)?,
+            headers: &call.request.headers,
+            secret_headers: &call.secrets.headers,
+            body: &body,
+            timeout: CALL_TIMEOUT,
+            max_body: ANSWER_BYTES_MAX,
+            reach: Reach::Anywhere,
+        };
+        let mut response = self.transport.send(outgoing).await?;
+        // A good answer may bring a secret again, which is meant.
+        if !(200..300).contains(&response.status) {
+            scrub(&mut response, &call.secrets);
+        }
+        Ok(response)
     }
 
     /// Asks a hub to call when a feed changes (WebSub, 5.1), and comes back with its status. Redirects are
@@ -149,15 +163,25 @@ impl Wire {
         let kind = "application/x-www-form-urlencoded".to_owned();
         let outgoing = Outgoing {
             method: Method::Post,
-            url: url.to_owned(),
+            url: SecretString::from(url),
             headers: &[("content-type".to_owned(), kind)],
             secret_headers: &[],
-            body: form.as_bytes(),
+            body: &SecretString::from(form),
             timeout: CALL_TIMEOUT,
             max_body: HUB_ANSWER_MAX,
             reach,
         };
         self.transport.send(outgoing).await.map(|response| response.status)
+    }
+}
+
+/// What an answer repeats of our secrets is kept nowhere.
+fn scrub(response: &mut Response, secrets: &CallSecrets) {
+    secrets.scrub(&mut response.body);
+    for (_, value) in &mut response.headers {
+        let mut bytes = std::mem::take(value).into_bytes();
+        secrets.scrub(&mut bytes);
+        *value = String::from_utf8_lossy(&bytes).into_owned();
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::adapter::SecretHeader;
@@ -44,14 +44,14 @@ const DECODED_HERE: usize = 64 << 10;
 pub struct Outgoing<'a> {
     /// The method.
     pub method: Method,
-    /// The whole URL.
-    pub url: String,
+    /// The whole URL, which may hold a secret.
+    pub url: SecretString,
     /// Headers that are no secret.
     pub headers: &'a [Header],
     /// Headers that are.
     pub secret_headers: &'a [SecretHeader],
-    /// The body.
-    pub body: &'a [u8],
+    /// The body, which may hold a secret.
+    pub body: &'a SecretString,
     /// How long it may take in all.
     pub timeout: Duration,
     /// The largest answer read, in bytes.
@@ -155,7 +155,7 @@ impl Transport for Http {
             let client = match outgoing.reach {
                 Reach::Anywhere => &self.anywhere,
                 Reach::PublicOnly => {
-                    let url = Url::parse(&outgoing.url).ok();
+                    let url = Url::parse(outgoing.url.expose_secret()).ok();
                     let ip = url.as_ref().and_then(literal);
                     if let Some(ip) = ip.filter(|ip| !is_public(*ip)) {
                         return Err(Trouble::Unsent(NotPublic(ip).to_string()));
@@ -163,7 +163,8 @@ impl Transport for Http {
                     &self.public
                 }
             };
-            let mut request = client.request(method, &outgoing.url).timeout(outgoing.timeout);
+            let url = outgoing.url.expose_secret();
+            let mut request = client.request(method, url).timeout(outgoing.timeout);
             for (name, value) in outgoing.headers {
                 request = request.header(name, value);
             }
@@ -171,7 +172,7 @@ impl Transport for Http {
                 request = request.header(name, hidden(name, secret.expose_secret())?);
             }
             if outgoing.method != Method::Get {
-                request = request.body(outgoing.body.to_vec());
+                request = request.body(outgoing.body.expose_secret().to_owned());
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
             let answer = request.send().await.map_err(|e| trouble(&e))?;

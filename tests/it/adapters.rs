@@ -219,12 +219,12 @@ fn publish(adapter: &dyn Adapter, piece: &Piece<'_>, known: &Known) -> Value {
         Ok(request) => request,
         Err(unfit) => return json!({ "post": post, "unfit": unfit.0 }),
     };
-    let secret_headers = adapter.authorise(&request, piece.key, known, piece.now).unwrap();
+    let secrets = adapter.authorise(&request, piece.key, known, piece.now).unwrap();
     json!({
         "guarantee": adapter.guarantee(known),
         "post": post,
         "request": shown(&request),
-        "secret_headers": headers_shown(&secret_headers),
+        "secret_headers": headers_shown(&secrets.headers),
     })
 }
 
@@ -271,7 +271,7 @@ fn call_shown(call: &Call) -> Value {
         call.secret_body.as_ref().map(|b| serde_json::from_str(b.expose_secret()).unwrap());
     json!({
         "request": shown(&call.request),
-        "secret_headers": headers_shown(&call.secret_headers),
+        "secret_headers": headers_shown(&call.secrets.headers),
         "secret_body": secret_body,
     })
 }

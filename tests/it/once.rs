@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncecast::adapter::{Adapter, registry};
+use oncecast::adapter::{Adapter, CallSecrets, registry};
 use oncecast::clock::SystemClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::setup_of;
@@ -71,7 +71,8 @@ impl Scene {
             return None;
         };
         let adapter = self.adapter.as_ref();
-        let spent = self.wire.publish(permit, &self.endpoint, &[], adapter).await;
+        let spent =
+            self.wire.publish(permit, &self.endpoint, &CallSecrets::default(), adapter).await;
         let outcome = spent.outcome().clone();
         let settled = self.ledger.settle(&spent).await.expect("settled");
         Some((outcome, settled.status))

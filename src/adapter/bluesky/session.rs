@@ -34,8 +34,8 @@ impl Bluesky {
         if let Some(refresh) = known.secret(REFRESH) {
             let Some(renewed) = answers.next() else {
                 let request = Request { method: Method::Post, ..Request::get(REFRESH_PATH) };
-                let secret_headers = vec![bearer(refresh)];
-                return Prepare::Call(Call { secret_headers, ..Call::open(request) });
+                let secrets = vec![bearer(refresh)].into();
+                return Prepare::Call(Call { secrets, ..Call::open(request) });
             };
             match renewed.status {
                 200 => return learn(known, renewed, now),

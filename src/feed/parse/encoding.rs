@@ -107,10 +107,18 @@ fn by_mark(bytes: &[u8]) -> Option<Decoded> {
         },
         [0xFF, 0xFE, rest @ ..] => with(UTF_16LE, rest, MARKED),
         [0xFE, 0xFF, rest @ ..] => with(UTF_16BE, rest, MARKED),
-        [b'<' | b'{', 0, _, 0, ..] => with(UTF_16LE, bytes, SHAPED),
-        [0, b'<' | b'{', 0, _, ..] => with(UTF_16BE, bytes, SHAPED),
+        _ if opens_in_utf16(bytes, u16::from_le_bytes) => with(UTF_16LE, bytes, SHAPED),
+        _ if opens_in_utf16(bytes, u16::from_be_bytes) => with(UTF_16BE, bytes, SHAPED),
         _ => return None,
     })
+}
+
+/// Whether the first two characters after any space are of ASCII, and the first opens a document.
+fn opens_in_utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> bool {
+    let units = bytes.as_chunks::<2>().0.iter().map(|unit| read(*unit));
+    let mut units = units.map_while(|unit| u8::try_from(unit).ok().filter(|unit| *unit != 0));
+    let opens = units.find(|unit| !unit.is_ascii_whitespace());
+    opens.is_some_and(|first| matches!(first, b'<' | b'{')) && units.next().is_some()
 }
 
 fn utf32(bytes: &[u8], read: fn([u8; 4]) -> u32, by: &'static str) -> Decoded {
@@ -210,12 +218,15 @@ mod tests {
         for (bytes, name) in [
             (utf16(text, u16::to_le_bytes), "UTF-16LE"),
             (utf16(text, u16::to_be_bytes), "UTF-16BE"),
+            (utf16(&format!("\n {text}"), u16::to_le_bytes), "UTF-16LE"),
+            (utf16(&format!("\n {text}"), u16::to_be_bytes), "UTF-16BE"),
             (utf16(&format!("\u{feff}{text}"), u16::to_le_bytes), "UTF-16LE"),
             (utf16(&format!("\u{feff}{text}"), u16::to_be_bytes), "UTF-16BE"),
             (text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect(), "UTF-32"),
             (text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect(), "UTF-32"),
         ] {
-            assert_eq!(read(&bytes, None), (text.to_owned(), name));
+            let (read, encoding) = read(&bytes, None);
+            assert_eq!((read.trim_start(), encoding), (text, name));
         }
     }
 

@@ -9,6 +9,7 @@ use oncecast::clock::Clock as _;
 use oncecast::clock::TokioClock;
 use oncecast::model::{Response, Time};
 use oncecast::wire::{Answering, Get, Outgoing, Transport, Trouble};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 /// What a receiver does with one publish call.
@@ -116,7 +117,7 @@ impl Net {
     }
 
     fn receive(&self, outgoing: &Outgoing<'_>) -> Manner {
-        let url = url::Url::parse(&outgoing.url).expect("a URL");
+        let url = url::Url::parse(outgoing.url.expose_secret()).expect("a URL");
         let host = url.host_str().unwrap_or_default().to_owned();
         let mut truth = self.truth();
         let always = truth.always.get(&host).copied().unwrap_or(Manner::Shows(204));
@@ -126,7 +127,8 @@ impl Net {
         }
         let key = outgoing.headers.iter().find(|(name, _)| name == "webhook-id");
         let key = key.map(|(_, value)| value.clone()).unwrap_or_default();
-        let body: Value = serde_json::from_slice(outgoing.body).unwrap_or(Value::Null);
+        let body: Value =
+            serde_json::from_str(outgoing.body.expose_secret()).unwrap_or(Value::Null);
         let known = truth.heard.iter().any(|heard| heard.host == host && heard.key == key);
         let is_repeat = known && truth.dedupes.contains(&host);
         if !matches!(manner, Manner::Denies(_)) && !is_repeat {

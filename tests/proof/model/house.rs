@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oncecast::adapter::{Adapter, Ask, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit};
+use oncecast::adapter::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit};
 use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend};
 use oncecast::ledger::{
@@ -75,8 +75,8 @@ impl Adapter for Reader {
         _: &IdempotencyKey,
         _: &Known,
         _: Time,
-    ) -> Result<Vec<SecretHeader>, Unfit> {
-        Ok(Vec::new())
+    ) -> Result<CallSecrets, Unfit> {
+        Ok(CallSecrets::default())
     }
     fn judge(&self, response: &Response) -> Outcome {
         Outcome::from_status(response, Reference::default())
@@ -192,7 +192,7 @@ impl House {
         let call = tokio::spawn(async move {
             let base = "https://platform.example/".parse().expect("a URL");
             let to = Endpoint { base, timeout: Duration::from_secs(60) };
-            wire.publish(held, &to, &[], &Reader).await
+            wire.publish(held, &to, &CallSecrets::default(), &Reader).await
         });
         self.calls.insert(permit, (answer, call));
         Ok(())

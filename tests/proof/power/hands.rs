@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use oncecast::adapter::CallSecrets;
 use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend, Place};
 use oncecast::ledger::{Audience, Lane, Ledger as _, LedgerError, Permit, Policy, Setup, Spent};
@@ -118,7 +119,13 @@ pub(super) async fn publish(permit: Permit, answer: Answer) -> Spent {
     let line = Arc::new(Line(Mutex::new(Some(answer))));
     let wire = Wire::over(line as Arc<dyn Transport>, Fuse::default());
     let base = "https://platform.example/".parse().expect("a URL");
-    wire.publish(permit, &Endpoint { base, timeout: Duration::from_secs(60) }, &[], &Reader).await
+    wire.publish(
+        permit,
+        &Endpoint { base, timeout: Duration::from_secs(60) },
+        &CallSecrets::default(),
+        &Reader,
+    )
+    .await
 }
 
 /// What the ledger's file says, whole, and read by nothing of ours: `None` where there is none.
