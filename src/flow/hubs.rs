@@ -169,6 +169,12 @@ impl Hubs {
         }
     }
 
+    /// Whether anybody is subscribed under a path.
+    #[must_use]
+    pub fn is_known(&self, path: &str) -> bool {
+        find(&mut self.rows(), path).is_some()
+    }
+
     /// A hub calls: `signature` is its `X-Hub-Signature`.
     #[must_use]
     pub fn called(&self, path: &str, signature: Option<&str>, body: &[u8], now: Time) -> Called {

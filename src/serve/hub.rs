@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -21,7 +20,7 @@ const BODY_MAX: usize = 8 << 20;
 /// How long one answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// Calls that are being read at once.
-const CALLS_MAX: usize = 16;
+const CALLS_MAX: usize = 4;
 
 struct Desk {
     manners: Arc<Manners>,
@@ -55,7 +54,6 @@ pub async fn run(
     let desk = Arc::new(Desk { manners, clock, room });
     let app = Router::new()
         .route("/{*path}", get(question).post(call))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::from_fn(in_time))
         .with_state(desk);
     let served = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -67,7 +65,7 @@ pub async fn run(
 }
 
 async fn in_time(
-    request: axum::extract::Request,
+    request: Request,
     next: axum::middleware::Next,
 ) -> Result<axum::response::Response, StatusCode> {
     let answer = tokio::time::timeout(ANSWER_MAX, next.run(request)).await;
@@ -100,11 +98,18 @@ async fn question(
 async fn call(
     State(desk): State<Arc<Desk>>,
     Path(path): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> StatusCode {
+    // Of a stranger's call nothing is read, and of all calls only so many at once.
+    if !desk.manners.hubs().is_known(name(&path)) {
+        return StatusCode::GONE;
+    }
     let Ok(_room) = desk.room.try_acquire() else { return StatusCode::SERVICE_UNAVAILABLE };
-    let signature = headers.get("x-hub-signature").and_then(|value| value.to_str().ok());
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    let signature = head.headers.get("x-hub-signature").and_then(|value| value.to_str().ok());
     match desk.manners.hubs().called(name(&path), signature, &body, desk.clock.now()) {
         Called::Nobody => StatusCode::GONE,
         // It learns nothing of what was wrong.
