@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
     answer, compose,
 };
 use crate::config::{Group, MatrixLogin};
@@ -20,7 +20,7 @@ use crate::model::{
     DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
-use crate::post::link;
+use crate::post::markup;
 use crate::post::template::Mentions;
 
 /// "The complete event MUST NOT be larger than 65536 bytes."
@@ -110,7 +110,7 @@ impl Adapter for Matrix {
             "msgtype": "m.text",
             "body": post.text,
             "format": "org.matrix.custom.html",
-            "formatted_body": html(&post.text),
+            "formatted_body": markup::inline(&post.text),
             // Without this, older clients ping everybody whose name is in the text.
             // <https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions>
             "m.mentions": {},
@@ -159,9 +159,13 @@ impl Adapter for Matrix {
         }
     }
 
+    fn locate(&self, id: &str, request: &Request, _: &Known) -> Option<String> {
+        let room = ask::room(request)?;
+        Some(link_to(room, id))
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
-        let path = doubt.request.path.strip_prefix("/_matrix/client/v3/rooms/");
-        let Some((room, _)) = path.and_then(|path| path.split_once('/')) else {
+        let Some(room) = ask::room(doubt.request) else {
             return Ask::Answer(ask::unsure("the stored request names no room"));
         };
         match ask::read(doubt, known, room, answers) {
@@ -169,36 +173,17 @@ impl Adapter for Matrix {
             Err(next) => Ask::Call(self.get(next.path(room), known)),
         }
     }
-}
 
-/// The text as the HTML that Matrix takes, with every link clickable and nothing else.
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut from = 0;
-    for range in link::find(text) {
-        escape(&mut out, &text[from..range.start]);
-        out.push_str("<a href=\"");
-        escape(&mut out, &text[range.clone()]);
-        out.push_str("\">");
-        escape(&mut out, &text[range.clone()]);
-        out.push_str("</a>");
-        from = range.end;
+    fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {
+        let room = answer::segment(room::id(known, group).ok()?);
+        Some(self.get(ask::newest(&room), known))
     }
-    escape(&mut out, &text[from..]);
-    out
-}
 
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' => out.push_str("<br>"),
-            _ => out.push(c),
-        }
+    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Vec<Said> {
+        let (Ok(room), Some(user)) = (room::id(known, group), known.fact("user")) else {
+            return Vec::new();
+        };
+        ask::said(&answer::segment(room), user, answer)
     }
 }
 
@@ -208,22 +193,12 @@ fn bearer(token: &SecretString) -> SecretHeader {
 }
 
 /// Where a person sees an event. <https://spec.matrix.org/latest/appendices/#matrixto-navigation>
-fn reference(room: &str, event: &Value) -> Reference {
-    let id = answer::string(event, "event_id");
-    let url = id.as_deref().map(|id| format!("https://matrix.to/#/{room}/{}", answer::segment(id)));
-    Reference { id, url, already: false }
+fn link_to(room: &str, event: &str) -> String {
+    format!("https://matrix.to/#/{room}/{}", answer::segment(event))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_with_markup_stays_text() {
-        assert_eq!(
-            html("<b>\"x\"</b>\n\nhttps://a.example/?a=1&b='2'."),
-            "&lt;b&gt;&quot;x&quot;&lt;/b&gt;<br><br><a href=\"https://a.example/?a=1&amp;b=&#39;2\">\
-             https://a.example/?a=1&amp;b=&#39;2</a>&#39;."
-        );
-    }
+fn reference(room: &str, event: &Value) -> Reference {
+    let id = answer::string(event, "event_id");
+    let url = id.as_deref().map(|id| link_to(room, id));
+    Reference { id, url, already: false }
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::Adapter;
 use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
+use super::discord::Discord;
+use super::ghost::Ghost;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
 use super::webhook::Webhook;
+use super::wordpress::WordPress;
 use crate::config::{Integration, Platform};
 
 /// The adapter of an integration.
@@ -22,6 +25,9 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
         Platform::Bluesky { identifier, password } => {
             Arc::new(Bluesky { url, identifier, password })
         }
+        Platform::Discord { token } => Arc::new(Discord { url, token }),
+        Platform::WordPress { user, password } => Arc::new(WordPress { url, user, password }),
+        Platform::Ghost { token } => Arc::new(Ghost { url, token }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Matrix { login } => {
             Arc::new(Matrix { url, name: integration.name.clone(), login })

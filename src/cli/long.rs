@@ -159,7 +159,7 @@ Example: oncecast ledger init";
 
 pub(super) const ADOPT_RESTORED: &str = "\
 Go on with a ledger that was restored from a backup or moved to another machine. Whatever it \
-may have forgotten is not sent again.
+may have forgotten is not sent again: posts of before that are new to it are held for a person.
 
 Example: oncecast ledger adopt-restored";
 

@@ -115,7 +115,16 @@ pub(super) mod integration {
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
     pub(in crate::config) const KIND: Key<Choice> = key(
         "kind",
-        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        Choice(&[
+            "webhook",
+            "mastodon",
+            "bluesky",
+            "matrix",
+            "discord",
+            "wordpress",
+            "ghost",
+            "by-hand",
+        ]),
         "\"mastodon\"",
     );
     pub(in crate::config) const URL: Key<Text> =
@@ -129,17 +138,17 @@ pub(super) mod integration {
     pub(in crate::config) const IDENTIFIER: Key<Text> =
         key("identifier", text("a handle, a DID or a mail address", ID_MAX), "\"me.example.org\"");
     pub(in crate::config) const USER: Key<Text> =
-        key("user", text("a local part or a full user id", ID_MAX), "\"@poster:example.org\"");
+        key("user", text("a user name, or a full user id", ID_MAX), "\"@poster:example.org\"");
     pub(in crate::config) const PACE: &str = "pace";
     pub(in crate::config) const CAPS: &str = "caps";
     /// The keys of some kinds, and whose they are.
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
         ("secret", &["webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix"]),
+        ("token", &["mastodon", "matrix", "discord", "ghost"]),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix"]),
-        ("password", &["bluesky", "matrix"]),
+        ("user", &["matrix", "wordpress"]),
+        ("password", &["bluesky", "matrix", "wordpress"]),
     ];
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
@@ -186,7 +195,7 @@ pub(super) mod group {
     );
     pub(in crate::config) const ROOM: Key<Text> = key(
         "room",
-        text("a room id (!...) or an alias (#name:server)", ID_MAX),
+        text("a room id (!...), an alias (#name:server) or a channel's id", ID_MAX),
         "\"!abc:example.org\"",
     );
     pub(in crate::config) const VISIBILITY: Key<Choice> =
@@ -227,6 +236,15 @@ pub(super) mod group {
     ];
 }
 
+pub(super) mod alert {
+    use super::*;
+    pub(in crate::config) const GROUP: Key<Name> = key("group", Name, "\"ops\"");
+    pub(in crate::config) const AFTER: Key<Period> = key("after", seconds(0, 7 * DAY), "\"10m\"");
+    pub(in crate::config) const EVERY: Key<Period> =
+        key("every", seconds(MINUTE, 30 * DAY), "\"6h\"");
+    pub(in crate::config) const ALL: &[&str] = &["group", "after", "every"];
+}
+
 /// What a group chooses by.
 pub(super) mod choice {
     pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
@@ -257,6 +275,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),
+    ("alert", "[[alert]]", alert::ALL),
 ];
 
 /// Words that people bring from other tools, and ours for them.

@@ -4,6 +4,7 @@
 //! on this machine.
 
 pub mod admission;
+pub mod alert;
 mod caps;
 pub mod closed;
 pub mod embedded;
@@ -28,7 +29,7 @@ pub use views::{
     Overview, Pair, Post, Realiased, Seen, Settled, Trust, Waiting, Work,
 };
 
-use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
+use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged};
 
 /// What a ledger verb answers with, later.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send>>;
@@ -198,6 +199,18 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Records what a spent permit proved. Taking the same one twice changes nothing.
     fn settle(&self, spent: &Spent) -> Reply<Settled>;
 
+    /// [`Ledger::settle`] and [`Ledger::claim`] of the next delivery in one commit: both, or neither.
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)>;
+
+    /// Keeps what stands ready for a delivery at its platform, before it is claimed; false where the
+    /// delivery is no longer due.
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool>;
+
     /// Records that a delivery cannot be made into a post: it waits for a person.
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;
 
@@ -233,6 +246,11 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Stops all sending, across restarts.
     fn stop_all(&self, why: String, who: Who) -> Reply<()>;
+
+    /// Tells a group, in one delivery, of all that it has not been told of, once `every` has gone by since
+    /// the last time; comes back with how many things that were. Nothing is opened, and nothing counts as
+    /// told, while nothing may be sent.
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<alert::Concern>) -> Reply<usize>;
 
     /// Rests a lane after a failure that came before any claim, or stops it where `credentials` says
     /// that a person must act.

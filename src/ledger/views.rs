@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Status, StatusKind, Time,
+    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Staged, Status, StatusKind,
+    Time,
 };
 
 use super::Permit;
@@ -70,6 +71,8 @@ pub struct DueWork {
     pub opened: Time,
     /// Claims made so far.
     pub attempt: u32,
+    /// What stands ready for it at its platform, and for how long it has.
+    pub staged: Option<(Staged, Duration)>,
     /// The request of an earlier claim: frozen, so that every attempt says the same.
     pub request: Option<Request>,
 }

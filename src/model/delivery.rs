@@ -248,6 +248,8 @@ pub enum Event {
     Unfit(String),
     /// Its group's rules want a person first.
     Hold(HoldReason),
+    /// Something that no reader sees stands ready for it at the platform.
+    Staged,
     /// A permit is granted.
     Claim {
         /// The claim's number within the ledger.
@@ -303,6 +305,7 @@ impl Event {
             Self::Return { .. } => "return",
             Self::Unfit(_) => "unfit",
             Self::Hold(_) => "hold",
+            Self::Staged => "staged",
             Self::Claim { .. } => "claim",
             Self::Repeat { .. } => "repeat",
             Self::Published(_) => "published",
@@ -369,6 +372,7 @@ impl Status {
                 Self::Held { reason: HoldReason::Unfit { why } }
             }
             (Self::Due { .. }, Event::Hold(reason)) => Self::Held { reason },
+            (Self::Due { .. }, Event::Staged) => self.clone(),
             (Self::Due { attempt, .. }, Event::Claim { permit }) => {
                 Self::Claimed { attempt: attempt + 1, permit, maybe: false }
             }

@@ -14,6 +14,18 @@ pub enum Unit {
     Graphemes,
     /// UTF-8 bytes.
     Bytes,
+    /// UTF-16 code units: what a browser counts, and never less than characters.
+    Utf16,
+}
+
+impl Unit {
+    fn count(self, text: &str) -> usize {
+        match self {
+            Self::Graphemes => graphemes(text),
+            Self::Bytes => text.len(),
+            Self::Utf16 => text.encode_utf16().count(),
+        }
+    }
 }
 
 /// How long a post may be.
@@ -33,10 +45,7 @@ impl Limit {
     /// The length of a text as the platform counts it; never less than the platform would.
     #[must_use]
     pub fn measure(&self, text: &str) -> usize {
-        let count = |part: &str| match self.unit {
-            Unit::Graphemes => graphemes(part),
-            Unit::Bytes => part.len(),
-        };
+        let count = |part: &str| self.unit.count(part);
         let Some(url_length) = self.url_length else { return count(text) };
         let mut total = 0;
         let mut from = 0;
@@ -80,7 +89,7 @@ pub struct Fitted {
 /// What cannot be left out is too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its links alone are longer than the {max} {} that the platform takes", match unit {
-    Unit::Graphemes => "characters",
+    Unit::Graphemes | Unit::Utf16 => "characters",
     Unit::Bytes => "bytes",
 })]
 pub struct TooLong {
@@ -193,6 +202,16 @@ fn room(runs: &[Run], at: usize, limit: &Limit, gaps: usize) -> usize {
         Unit::Graphemes => {
             let left = limit.max.saturating_sub(limit.measure(&others).saturating_sub(runs.len()));
             body.grapheme_indices(true).nth(left).map_or(body.len(), |(at, _)| at)
+        }
+        Unit::Utf16 => {
+            let mut left = limit.max.saturating_sub(limit.measure(&others) + gaps);
+            let fits = |c: &char| {
+                left.checked_sub(c.len_utf16()).is_some_and(|rest| {
+                    left = rest;
+                    true
+                })
+            };
+            body.chars().take_while(fits).map(char::len_utf8).sum()
         }
     };
     floor(body, bytes.min(units).min(body.len().saturating_sub(1)))
@@ -351,11 +370,10 @@ mod tests {
             ], 0..8),
             max in 0usize..90,
             max_bytes in proptest::option::of(0usize..200),
-            bytes in any::<bool>(),
+            unit in prop_oneof![Just(Unit::Graphemes), Just(Unit::Bytes), Just(Unit::Utf16)],
             url_length in proptest::option::of(Just(23usize)),
         ) {
             let text = parts.concat();
-            let unit = if bytes { Unit::Bytes } else { Unit::Graphemes };
             let limit = Limit { unit, max, url_length, max_bytes };
             let links = |text: &str| -> Vec<String> {
                 link::find(text).into_iter().map(|range| text[range].to_owned()).collect()

@@ -184,7 +184,7 @@ impl Shared {
         waiting: &[DeliveryView],
     ) -> Answer {
         let facts = self.facts();
-        let health = self.health(overview, waiting, &facts);
+        let health = self.health(overview, &facts);
         let now = self.clock.now();
         Answer::Status {
             status: status::value(overview, waiting, &facts, &health, now),
@@ -193,13 +193,9 @@ impl Shared {
         }
     }
 
-    fn health(
-        &self,
-        overview: &Result<Overview, LedgerError>,
-        waiting: &[DeliveryView],
-        facts: &Facts,
-    ) -> Health {
-        judge(overview, waiting, &facts.feeds, &self.pulse.stalled(), self.clock.now())
+    fn health(&self, overview: &Result<Overview, LedgerError>, facts: &Facts) -> Health {
+        let (stalled, remarks) = (self.pulse.stalled(), self.pulse.remarks());
+        judge(overview, &facts.feeds, &stalled, remarks, self.clock.now())
     }
 
     async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {
@@ -286,8 +282,8 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
-    let (overview, waiting) = shared.look().await;
-    let health = shared.health(&overview, &waiting, &shared.facts());
+    let overview = shared.ledger.overview().await;
+    let health = shared.health(&overview, &shared.facts());
     let code = if health.is_healthy() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if health.is_healthy() { "pass" } else { "fail" },

@@ -15,7 +15,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::adapter::{Adapter, Call, CallSecrets, Unfilled};
+use crate::adapter::{Adapter, Call, CallSecrets, Known, Unfilled};
 use crate::ledger::{Permit, Spent};
 use crate::model::{Method, Outcome, Request, Response};
 
@@ -93,6 +93,7 @@ impl Wire {
         to: &Endpoint,
         secrets: &CallSecrets,
         adapter: &dyn Adapter,
+        known: &Known,
     ) -> Spent {
         let age = permit.granted().elapsed();
         if age > PERMIT_AGE_MAX {
@@ -118,7 +119,13 @@ impl Wire {
         let (outcome, http) = match self.transport.send(outgoing).await {
             Ok(mut response) => {
                 scrub(&mut response, secrets);
-                (adapter.judge(&response), Some(response.status))
+                let mut outcome = adapter.judge(&response);
+                if let Outcome::Published { reference } = &mut outcome
+                    && let (None, Some(id)) = (&reference.url, &reference.id)
+                {
+                    reference.url = adapter.locate(id, request, known);
+                }
+                (outcome, Some(response.status))
             }
             Err(Trouble::Unsent(reason)) => (Outcome::Unsent { reason }, None),
             Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),

@@ -156,7 +156,10 @@ fn the_sample_is_a_good_config() {
     assert_eq!(config.warnings, [""; 0]);
     let mut kinds: Vec<_> = config.integrations.iter().map(|i| i.platform.kind()).collect();
     kinds.dedup();
-    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook", "by-hand"]);
+    assert_eq!(
+        kinds,
+        ["mastodon", "bluesky", "matrix", "discord", "wordpress", "ghost", "webhook", "by-hand"]
+    );
 }
 
 #[test]
@@ -193,6 +196,7 @@ fn the_sample_shows_the_defaults() {
         .flat_map(|line| [line, "\n"])
         .collect();
     let stripped = stripped.replace("url = \"https://bsky.social\"", "");
+    let stripped = stripped.replace("url = \"https://discord.com/api/v10\"", "");
     assert_eq!(
         format!("{:?}", sample.integrations),
         format!("{:?}", read(&stripped).unwrap().integrations)

@@ -163,6 +163,9 @@ impl Batch<'_, '_> {
                     }
                 }
                 Decision::New { aliases, hold } => {
+                    // Every post of a feed without dates would be held for ever.
+                    let unsure =
+                        unsure || (!plan.baseline && self.may_be_of_a_lost_one(&entry, false)?);
                     let hold = hold.or(unsure.then_some(HoldReason::Restored));
                     admitted.new += 1;
                     admitted.held += u32::from(hold.is_some());
@@ -265,7 +268,7 @@ impl Batch<'_, '_> {
     }
 
     /// Writes one delivery for each audience that is owed the entry and has none.
-    fn owe(
+    pub(super) fn owe(
         &mut self,
         number: u64,
         audiences: &[(String, u32)],
@@ -301,6 +304,7 @@ impl Batch<'_, '_> {
                 haunted: false,
                 routing: Routing::Open,
                 absent: Vec::new(),
+                staged: None,
                 request: None,
                 lines: vec![line],
             };

@@ -33,6 +33,7 @@ impl Batch<'_, '_> {
             }
         }
         self.move_starts(&moved)?;
+        self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
         for (_, feed) in self.feed_rows()? {
             settling.extend(feed.settling);
@@ -69,6 +70,9 @@ fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> Del
         _ if sent == Time::EPOCH => sent,
         _ => moved(sent),
     });
+    if let Some(ready) = &mut next.staged {
+        ready.at = moved(ready.at);
+    }
     for absent in &mut next.absent {
         *absent = moved(*absent);
     }

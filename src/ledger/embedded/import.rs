@@ -329,6 +329,7 @@ impl<'txn> Work<'txn> {
             haunted: true,
             routing: super::records::Routing::Open,
             absent: Vec::new(),
+            staged: None,
             request: None,
             lines,
         };

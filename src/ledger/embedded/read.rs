@@ -136,6 +136,7 @@ impl Batch<'_, '_> {
             key: row.key,
             opened: row.opened,
             attempt,
+            staged: row.staged.map(|ready| (ready.staged, self.now.since(ready.at))),
             request: row.request,
         })
     }

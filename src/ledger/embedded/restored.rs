@@ -3,7 +3,7 @@
 
 use crate::ledger::LedgerError;
 use crate::ledger::witness::Testimony;
-use crate::model::{Event, HoldReason, Status, Time};
+use crate::model::{Entry, Event, HoldReason, Status, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -21,7 +21,51 @@ pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &N
         || said.claims.iter().map(|c| c.number).min().is_some_and(|n| n <= numbers.claim + 1)
 }
 
+/// When this ledger took the place of one that has sent what it does not know of.
+const FOLLOWS: &str = "follows-a-lost-one";
+
 impl Batch<'_, '_> {
+    /// Another ledger has sent what this one does not know of, up to now.
+    pub(super) fn follow_a_lost_one(&mut self) -> Result<(), LedgerError> {
+        self.tables.set_meta(FOLLOWS, &self.now)?;
+        let groups: Vec<u32> = self.core.names.keys().copied().collect();
+        for group in groups {
+            for list in [Agenda::Due, Agenda::Settling, Agenda::Held] {
+                for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
+                    let row = self.delivery(id)?;
+                    if !row.haunted {
+                        continue;
+                    }
+                    // Somebody has looked into an earlier loss, and not into this one.
+                    let settles = self.tables.entry(id.entry)?.settles;
+                    let next = DeliveryRow { haunted: false, ..row.clone() };
+                    self.tables.set_delivery(id, Some((&row, settles)), &next, settles)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The clock was set: that moment keeps its age.
+    pub(super) fn move_loss(&mut self, moved: &impl Fn(Time) -> Time) -> Result<(), LedgerError> {
+        match self.tables.meta::<Time>(FOLLOWS)? {
+            Some(at) => self.tables.set_meta(FOLLOWS, &moved(at)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a lost ledger may have sent an entry that is new here. Its key tells only where its name is
+    /// still the same, and a poll that shows a shorter feed for once does not show it at all. What bears no
+    /// date is `undated`.
+    pub(super) fn may_be_of_a_lost_one(
+        &self,
+        entry: &Entry,
+        undated: bool,
+    ) -> Result<bool, LedgerError> {
+        let Some(at) = self.tables.meta::<Time>(FOLLOWS)? else { return Ok(false) };
+        Ok(entry.published.map_or(undated, |said| said <= at))
+    }
+
     /// What is in doubt in a copy may have been repeated, found or deleted since: it is asked about as
     /// before, and never repeated by itself.
     pub(super) fn haunt_doubts(&mut self) -> Result<(), LedgerError> {

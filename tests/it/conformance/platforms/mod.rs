@@ -2,9 +2,12 @@
 //! show, how they say no.
 
 mod bluesky;
+pub mod discord;
+pub mod ghost;
 mod mastodon;
 mod matrix;
 mod webhook;
+pub mod wordpress;
 
 use std::time::Duration;
 
@@ -13,7 +16,8 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 3] = [
+pub const SECRETS: [(&str, &str); 4] = [
+    ("KIT_GHOST", "6489c1b7d5f0a2:5ec2e7f00ba4cafe5ec2e7f00ba4cafe"),
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
     ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
@@ -58,9 +62,12 @@ pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 /// Every row of the table.
 pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
+    ("discord", || Box::new(discord::Discord::default())),
+    ("ghost", || Box::new(ghost::Site::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
     ("matrix", || Box::new(matrix::Homeserver::default())),
     ("webhook", || Box::new(webhook::Receiver::new(false))),
     ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
+    ("wordpress", || Box::new(wordpress::Site::default())),
 ];
