@@ -85,6 +85,17 @@ pub(super) mod poll {
     pub(in crate::config) const ALL: &[&str] = &["contact"];
 }
 
+pub(super) mod websub {
+    use super::*;
+    pub(in crate::config) const CALLBACK: Key<Text> = key(
+        "callback",
+        text("an http or https address", URL_MAX),
+        "\"https://example.org/websub/\"",
+    );
+    pub(in crate::config) const LISTEN: Key<Listen> = key("listen", Listen, "\"127.0.0.1:8788\"");
+    pub(in crate::config) const ALL: &[&str] = &["callback", "listen"];
+}
+
 pub(super) mod feed {
     use super::*;
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"blog\"");
@@ -266,6 +277,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("serve", "[serve]", serve::ALL),
     ("guard", "[guard]", guard::ALL),
     ("poll", "[poll]", poll::ALL),
+    ("websub", "[websub]", websub::ALL),
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),

@@ -51,6 +51,8 @@ pub struct Config {
     pub guard: Guard,
     /// How feeds are asked.
     pub poll: Poll,
+    /// Where hubs can call, if they can.
+    pub websub: Option<WebSub>,
     /// What is polled.
     pub feeds: Vec<Feed>,
     /// Logins at platforms; each is one lane.
@@ -112,6 +114,15 @@ pub struct Guard {
 pub struct Poll {
     /// Whom the owner of a feed can write to, or where it stands: a mail address or a page.
     pub contact: Option<String>,
+}
+
+/// `[websub]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSub {
+    /// The address under which hubs reach us.
+    pub callback: Url,
+    /// Where what comes there is taken.
+    pub listen: SocketAddr,
 }
 
 /// `[[feed]]`

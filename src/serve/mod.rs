@@ -4,6 +4,7 @@
 pub mod control;
 mod hand;
 mod health;
+pub mod hub;
 mod metrics;
 mod page;
 mod preview;
