@@ -31,6 +31,10 @@ pub struct About {
     pub encoding: &'static str,
     /// What was repaired or skipped.
     pub problems: Vec<Problem>,
+    /// How many entries it has.
+    pub entries: usize,
+    /// Where older entries are, as it says.
+    pub older: Option<String>,
 }
 
 /// Asks for a feed, and reads what comes. `settles` says whether an entry waits for its second look.
@@ -69,10 +73,15 @@ pub async fn bring(
             let read = Read::of(&document, body.whole);
             let poll = Poll::Answer { fetched: &fetched, said: &said, read: Some(&read) };
             let state = schedule::after(state, poll, rules, now, seed);
+            let (shown, older) = (document.entries.len(), document.facts.older);
             let sight = Sight::Document { entries: document.entries, complete: read.whole };
             let (format, encoding, problems) =
                 (document.format, document.encoding, document.problems);
-            Brought { sight, state, document: Some(About { format, encoding, problems }) }
+            Brought {
+                sight,
+                state,
+                document: Some(About { format, encoding, problems, entries: shown, older }),
+            }
         }
         Err(error) => failed(Failed::from(&error), state),
     }

@@ -4,6 +4,7 @@
 pub mod fit;
 pub mod html;
 pub mod link;
+pub mod picture;
 pub mod tag;
 pub mod template;
 pub mod text;
