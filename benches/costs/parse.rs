@@ -99,7 +99,9 @@ fn measure(set: &Set) {
     for _ in 0..ROUNDS {
         ours.push(turn(|| names = set.files.iter().map(|file| fingerprints(file)).sum()));
         parsed.push(turn(|| {
-            set.files.iter().for_each(|file| drop(black_box(entries(file))));
+            for file in &set.files {
+                black_box(entries(file));
+            }
         }));
         // Each by its own crate, without a wrong guess first.
         alone.push(turn(|| {
@@ -111,7 +113,11 @@ fn measure(set: &Set) {
                 }
             }
         }));
-        theirs.push(turn(|| set.files.iter().for_each(|file| drop(black_box(rival(file))))));
+        theirs.push(turn(|| {
+            for file in &set.files {
+                black_box(rival(file));
+            }
+        }));
     }
     let ratio = |of: &[f64], to: &[f64]| median(&ratios(of, to));
     let seconds = median(&ours);
