@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Mark;
 use crate::config::{Feed, FeedSource};
 use crate::feed::fetch::{self, Body};
-use crate::feed::parse::{self, Document, Hints, NotAFeed};
+use crate::feed::parse::{self, Document, NotAFeed};
 use crate::feed::schedule::{self, Rules};
 use crate::ledger::{Admitted, Intake, LedgerError};
 use crate::model::{FeedState, Hub, Time};
@@ -225,6 +225,12 @@ impl Poller {
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
+        if let Some(about) = document.as_ref().filter(|about| is_gap(&admitted, about.entries)) {
+            // What is further back is not asked for: posts of unknown age are a person's to release.
+            tracing::warn!(feed.name = %self.feed.name, entries = about.entries,
+                older = about.older.as_deref().unwrap_or("nowhere, says the feed"),
+                "a possible gap: the feed shows nothing that is known, so what stood between may be missed");
+        }
         self.parts.bell.ring();
         // What it will call is remembered before it is asked.
         if let Some((hub, form)) = ask {
@@ -265,12 +271,13 @@ impl Poller {
 /// # Errors
 /// Where it is no feed.
 pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
-    let read = tokio::task::spawn_blocking(move || {
-        let hints =
-            Hints { content_type: body.content_type.as_deref(), base_url: body.url.as_ref() };
-        parse::parse(&body.bytes, &hints)
-    });
-    read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
+    parse::parse_off_thread(body.bytes, body.content_type, body.url).await
+}
+
+/// Whether what a feed shows may leave a gap behind what was seen last: a window of entries of which
+/// not one is known.
+const fn is_gap(admitted: &Admitted, shown: usize) -> bool {
+    !admitted.baseline && shown > 1 && admitted.new as usize >= shown
 }
 
 /// Which host a feed is asked at.
