@@ -46,7 +46,8 @@ impl Adapter for Ping {
         if text.len() > LINK_MAX {
             return Err(Unfit(format!("its link is longer than {LINK_MAX} bytes")));
         }
-        Ok(Post { title: None, length: text.len(), limit: LINK_MAX, text, language: None })
+        let (length, limit) = (text.len(), LINK_MAX);
+        Ok(Post { title: None, length, limit, text, language: None, picture: None, audio: None })
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
