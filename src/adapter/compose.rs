@@ -10,8 +10,18 @@ const LANGUAGE_MAX: usize = 35;
 
 /// The post of a piece, shortened until it fits.
 pub(super) fn post(piece: &Piece<'_>, mentions: Mentions, limit: &Limit) -> Result<Post, Unfit> {
+    post_as(piece, mentions, limit, None)
+}
+
+/// The same, on a platform that has a form of its own.
+pub(super) fn post_as(
+    piece: &Piece<'_>,
+    mentions: Mentions,
+    limit: &Limit,
+    form: Option<&str>,
+) -> Result<Post, Unfit> {
     let fields = Fields::of(piece.entry, mentions);
-    let template = piece.group.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
+    let template = piece.group.template.as_deref().or(form).unwrap_or(DEFAULT_TEMPLATE);
     let text = render(template, &fields)
         .map_err(|e| Unfit(format!("the template of group {:?} fails: {e}", piece.group.name)))?;
     // What an operator writes passes through no reader of feeds.

@@ -20,7 +20,7 @@ use crate::model::{
     DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
-use crate::post::link;
+use crate::post::markup;
 use crate::post::template::Mentions;
 
 /// "The complete event MUST NOT be larger than 65536 bytes."
@@ -110,7 +110,7 @@ impl Adapter for Matrix {
             "msgtype": "m.text",
             "body": post.text,
             "format": "org.matrix.custom.html",
-            "formatted_body": html(&post.text),
+            "formatted_body": markup::html(&post.text),
             // Without this, older clients ping everybody whose name is in the text.
             // <https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions>
             "m.mentions": {},
@@ -171,37 +171,6 @@ impl Adapter for Matrix {
     }
 }
 
-/// The text as the HTML that Matrix takes, with every link clickable and nothing else.
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut from = 0;
-    for range in link::find(text) {
-        escape(&mut out, &text[from..range.start]);
-        out.push_str("<a href=\"");
-        escape(&mut out, &text[range.clone()]);
-        out.push_str("\">");
-        escape(&mut out, &text[range.clone()]);
-        out.push_str("</a>");
-        from = range.end;
-    }
-    escape(&mut out, &text[from..]);
-    out
-}
-
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' => out.push_str("<br>"),
-            _ => out.push(c),
-        }
-    }
-}
-
 fn bearer(token: &SecretString) -> SecretHeader {
     let value = format!("Bearer {}", token.expose_secret());
     ("authorization".to_owned(), SecretString::from(value))
@@ -212,18 +181,4 @@ fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
     let url = id.as_deref().map(|id| format!("https://matrix.to/#/{room}/{}", answer::segment(id)));
     Reference { id, url, already: false }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_with_markup_stays_text() {
-        assert_eq!(
-            html("<b>\"x\"</b>\n\nhttps://a.example/?a=1&b='2'."),
-            "&lt;b&gt;&quot;x&quot;&lt;/b&gt;<br><br><a href=\"https://a.example/?a=1&amp;b=&#39;2\">\
-             https://a.example/?a=1&amp;b=&#39;2</a>&#39;."
-        );
-    }
 }

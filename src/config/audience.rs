@@ -46,7 +46,9 @@ pub(super) fn check(
                 let pair = first.link.as_ref().zip(second.link.as_ref());
                 pair.is_some_and(|(one, two)| same_url(one) == same_url(two))
             } else {
+                // Where an API has rooms, or is told where to, they are audiences of their own.
                 first.integration == second.integration
+                    && (&first.room, &first.set) == (&second.room, &second.set)
             }
         };
         let Some(first) = groups[..at].iter().find(same) else { continue };
@@ -88,6 +90,18 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
                     ) => local_part(one) == local_part(two),
                     _ => false,
                 }
+        }
+        (
+            Platform::Described { kind: one, secrets: ours, user, set, .. },
+            Platform::Described { kind: two, secrets: theirs, user: other, set: others, .. },
+        ) => {
+            let pairs = || ours.iter().zip(theirs);
+            one == two
+                && one_server
+                && (user, set) == (other, others)
+                && !ours.is_empty()
+                && ours.len() == theirs.len()
+                && pairs().all(|((one, a), (two, b))| one == two && one_secret(a, b))
         }
         _ => false,
     }

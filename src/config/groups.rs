@@ -4,13 +4,14 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::address;
+use super::described;
 use super::keys::group as g;
 use super::problem::{Fault, Problems};
 use super::routes;
 use super::rows::{Row, no_such, rows};
 use super::rules::{Rule, mismatch, string};
 use super::table::Table;
-use super::{Feed, Group, Integration};
+use super::{Feed, Group, Integration, Platform};
 use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
@@ -38,13 +39,26 @@ pub(super) fn read<'t>(
         let kind = found.and_then(|row| row.made.as_ref()).map(|made| made.platform.kind());
         let feeds = heard(table, feeds, out);
         let template = table.read(&g::TEMPLATE, out);
-        let room = room(table, kind, out);
+        let platform = found.and_then(|row| row.made.as_ref()).map(|made| &made.platform);
+        let described = match platform {
+            Some(Platform::Described { kind, description, .. }) => Some((*kind, &**description)),
+            _ => None,
+        };
+        let room = match described {
+            Some((kind, description)) => described::room(table, kind, description, out),
+            // An integration that is wrong is told of, and what its rooms are like is not known.
+            None if kind.is_none() => table.read(&g::ROOM, out),
+            None => room(table, kind, out),
+        };
+        let set = described::of_group(table, platform, out);
         let visibility = visibility(table, out);
         let language = language(table, out);
-        let when_absent = when_absent(table, kind, out);
+        let mute = described.is_some_and(|(_, description)| description.find.is_none());
+        let when_absent = when_absent(table, kind, mute, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
         for (key, owner) in OF_KIND {
-            if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner) {
+            let described = key == "room" && described.is_some();
+            if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner && !described) {
                 let what = format!(
                     "this key belongs to groups of kind {owner:?}, and this group's integration \
                      is of kind {kind:?}"
@@ -60,6 +74,7 @@ pub(super) fn read<'t>(
             feeds,
             template,
             room,
+            set,
             visibility,
             language,
             when_absent,
@@ -162,12 +177,17 @@ fn visibility(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
 }
 
 /// What becomes of a post in doubt that the platform does not have; it must be one that can be asked.
-fn when_absent(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> WhenAbsent {
+fn when_absent(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    mute: bool,
+    out: &mut Problems<'_>,
+) -> WhenAbsent {
     let key = g::WHEN_ABSENT;
     if table.read(&key, out) != Some("send") {
         return WhenAbsent::Wait;
     }
-    if let Some(kind @ ("webhook" | "by-hand")) = kind {
+    if let Some(kind) = kind.filter(|kind| mute || matches!(*kind, "webhook" | "by-hand")) {
         let what = format!("{kind} cannot be asked what it has: nothing is known to be absent");
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }

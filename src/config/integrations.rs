@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::address::{self, is_loopback};
+use super::described;
 use super::keys::{caps as c, integration as i, pace as p};
 use super::problem::{Fault, Problems};
 use super::rows::{Row, rows};
@@ -46,8 +47,11 @@ pub(super) fn read<'t>(
     rows(root, "integration", &i::NAME, out, |table, name, out| {
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
-        let chosen_id = matches!(kind, Some("bluesky" | "matrix"));
-        let url = url(table, kind, out);
+        let description = kind.and_then(|kind| described::read(table, kind, vault, out));
+        let chosen_id = matches!(kind, Some("bluesky" | "matrix"))
+            || description.as_ref().is_some_and(|description| description.is_repeatable());
+        let place = description.as_ref().and_then(|description| description.url.as_deref());
+        let url = url(table, kind, place, out);
         let (its_pace, its_caps) = match kind {
             Some("webhook") => (PACE_WEBHOOK, CAPS_WEBHOOK),
             Some("by-hand") => (PACE_BY_HAND, CAPS_BY_HAND),
@@ -62,7 +66,11 @@ pub(super) fn read<'t>(
             _ => DOUBT_AFTER,
         };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
-        let platform = platform(table, kind?, vault, out);
+        let platform = match description {
+            Some(description) => described::platform(table, kind?, description, vault, out),
+            None if described::is_described(kind?) => None,
+            None => platform(table, kind?, vault, out),
+        };
         let (url, platform) = (url?, platform?);
         if url.scheme() == "http" && !is_loopback(&url) {
             let what = "http sends posts and secrets unencrypted; write https if the server has it";
@@ -90,9 +98,15 @@ fn known_keys(table: &Table<'_>, kind: Option<&'static str>, out: &mut Problems<
     }
 }
 
-fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
-    if kind == Some("bluesky") && !table.has(i::URL.name) {
-        return address::base(BLUESKY).ok();
+fn url(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    place: Option<&str>,
+    out: &mut Problems<'_>,
+) -> Option<Url> {
+    let place = if kind == Some("bluesky") { Some(BLUESKY) } else { place };
+    if let Some(place) = place.filter(|_| !table.has(i::URL.name)) {
+        return address::base(place).ok();
     }
     if kind == Some("by-hand") {
         for key in [i::URL.name, i::TIMEOUT.name] {

@@ -104,7 +104,25 @@ pub(super) mod integration {
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"fedi\"");
     pub(in crate::config) const KIND: Key<Choice> = key(
         "kind",
-        Choice(&["webhook", "mastodon", "bluesky", "matrix", "by-hand"]),
+        Choice(&[
+            "webhook",
+            "mastodon",
+            "bluesky",
+            "matrix",
+            "by-hand",
+            "custom",
+            "dev-to",
+            "discourse",
+            "lemmy",
+            "linkedin-member",
+            "linkedin-organisation",
+            "mattermost",
+            "resend",
+            "slack",
+            "slack-webhook",
+            "telegram",
+            "zulip",
+        ]),
         "\"mastodon\"",
     );
     pub(in crate::config) const URL: Key<Text> =
@@ -119,16 +137,39 @@ pub(super) mod integration {
         key("identifier", text("a handle, a DID or a mail address", ID_MAX), "\"me.example.org\"");
     pub(in crate::config) const USER: Key<Text> =
         key("user", text("a local part or a full user id", ID_MAX), "\"@poster:example.org\"");
+    pub(in crate::config) const DESCRIBE: Key<Text> = key(
+        "describe",
+        text("the path of a description, or ntfy, google-chat or micropub", PATH_MAX),
+        "\"my-api.toml\"",
+    );
+    pub(in crate::config) const SET: &str = "set";
     pub(in crate::config) const PACE: &str = "pace";
     pub(in crate::config) const CAPS: &str = "caps";
     /// The keys of some kinds, and whose they are.
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
-        ("secret", &["webhook"]),
+        ("secret", &["webhook", "custom", "slack-webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix"]),
+        ("token", TOKEN),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix"]),
-        ("password", &["bluesky", "matrix"]),
+        ("user", &["matrix", "custom", "discourse", "zulip"]),
+        ("password", &["bluesky", "matrix", "custom"]),
+        ("describe", &["custom"]),
+        ("set", &["custom", "linkedin-member", "linkedin-organisation", "resend", "zulip"]),
+    ];
+    const TOKEN: &[&str] = &[
+        "mastodon",
+        "matrix",
+        "custom",
+        "dev-to",
+        "discourse",
+        "lemmy",
+        "linkedin-member",
+        "linkedin-organisation",
+        "mattermost",
+        "resend",
+        "slack",
+        "telegram",
+        "zulip",
     ];
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
@@ -144,6 +185,8 @@ pub(super) mod integration {
         "identifier",
         "user",
         "password",
+        "describe",
+        SET,
     ];
 }
 
@@ -175,7 +218,10 @@ pub(super) mod group {
     );
     pub(in crate::config) const ROOM: Key<Text> = key(
         "room",
-        text("a room id (!...) or an alias (#name:server)", ID_MAX),
+        text(
+            "a room id (!...), an alias (#name:server), or what the platform calls its channel",
+            ID_MAX,
+        ),
         "\"!abc:example.org\"",
     );
     pub(in crate::config) const VISIBILITY: Key<Choice> =
@@ -208,6 +254,7 @@ pub(super) mod group {
         "when_absent",
         "link",
         "limit",
+        "set",
         ONLY,
         EXCEPT,
         "max_age",
@@ -254,6 +301,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("app_password", "password"),
     ("base_url", "url"),
     ("channel", "room"),
+    ("chat", "room"),
+    ("api_key", "token"),
     ("feeds", "feed"),
     ("handle", "identifier"),
     ("homeserver", "url"),

@@ -4,6 +4,8 @@
 
 mod address;
 mod audience;
+pub mod describe;
+mod described;
 mod feeds;
 mod groups;
 mod house;
@@ -23,8 +25,10 @@ mod table;
 mod tests;
 pub mod units;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -175,6 +179,19 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "custom"`, and the platforms that are shipped as data: any HTTP API.
+    Described {
+        /// The `kind`.
+        kind: &'static str,
+        /// What the API is like.
+        description: Arc<describe::Description>,
+        /// Its secrets, by their key.
+        secrets: BTreeMap<String, Secret>,
+        /// Who posts, where the API wants to know.
+        user: Option<String>,
+        /// What it wants to know besides.
+        set: BTreeMap<String, String>,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
@@ -208,6 +225,7 @@ impl Platform {
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
             Self::ByHand => "by-hand",
+            Self::Described { kind, .. } => kind,
         }
     }
 }
@@ -232,8 +250,10 @@ pub struct Group {
     pub feeds: Vec<String>,
     /// What a post says, in minijinja; `None` is the platform's own default.
     pub template: Option<String>,
-    /// Where within the integration: a Matrix room id or alias.
+    /// Where within the integration: a Matrix room id or alias, or what a description calls so.
     pub room: Option<String>,
+    /// What a description wants to know of a group.
+    pub set: BTreeMap<String, String>,
     /// Mastodon: `public`, `unlisted` or `private`.
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.

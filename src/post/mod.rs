@@ -4,6 +4,7 @@
 pub mod fit;
 pub mod html;
 pub mod link;
+pub mod markup;
 pub mod tag;
 pub mod template;
 pub mod text;

@@ -156,7 +156,7 @@ fn the_sample_is_a_good_config() {
     assert_eq!(config.warnings, [""; 0]);
     let mut kinds: Vec<_> = config.integrations.iter().map(|i| i.platform.kind()).collect();
     kinds.dedup();
-    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook", "by-hand"]);
+    assert_eq!(kinds, ["mastodon", "bluesky", "matrix", "webhook", "custom", "resend", "by-hand"]);
 }
 
 #[test]

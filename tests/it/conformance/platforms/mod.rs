@@ -2,6 +2,7 @@
 //! show, how they say no.
 
 mod bluesky;
+mod described;
 mod mastodon;
 mod matrix;
 mod webhook;
@@ -13,10 +14,12 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 3] = [
+pub const SECRETS: [(&str, &str); 5] = [
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
     ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
+    ("KIT_HOOK", "/services/T0/B0/s3cret-hook-of-the-kit"),
+    ("KIT_SPACE", "/v1/spaces/A/messages?key=k&token=s3cret-space-of-the-kit"),
 ];
 
 /// The value of a secret.
@@ -56,7 +59,11 @@ pub trait Platform: Send {
 pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 
 /// Every row of the table.
-pub const ROWS: &[Row] = &[
+pub fn rows() -> Vec<Row> {
+    [ROWS, described::ROWS].concat()
+}
+
+const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
