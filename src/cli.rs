@@ -157,6 +157,9 @@ pub enum Command {
         #[arg(long, value_name = "REASON", value_parser = reason)]
         reason: String,
     },
+    /// Say that held entries are known ones under other names: they are never sent
+    #[command(long_about = long::REALIAS)]
+    Realias(Realias),
     /// Stop a lane until it is resumed, across restarts
     #[command(long_about = long::PAUSE)]
     Pause {
@@ -267,6 +270,23 @@ pub struct Release {
     /// Everything that is held
     #[arg(long)]
     pub all: bool,
+}
+
+/// `realias`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Realias {
+    /// The feed's name
+    #[arg(value_name = "FEED")]
+    pub feed: String,
+    /// Show which entry each would be, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// One lane or all.

@@ -19,9 +19,10 @@
 //! rings; it carries no data.
 //!
 //! *Out* ([`flow::dispatch`]): **7** one worker a lane reads what is due. **8** [`flow::deliver`]
-//! reads straight down: log in, compose, wait for pace, **claim, publish, settle**. All that can
-//! fail harmlessly comes before the claim. **9** [`wire::Wire::publish`] consumes the
-//! [`ledger::Permit`] and sends once. **10** [`ledger::Ledger::settle`] commits the outcome.
+//! reads straight down: log in, compose, wait for pace, stage a draft where the platform has them
+//! ([`adapter::Adapter::stage`]), **claim, publish, settle**. All that can fail harmlessly comes before
+//! the claim. **9** [`wire::Wire::publish`] consumes the [`ledger::Permit`] and sends once. **10**
+//! [`ledger::Ledger::settle`] commits the outcome, and where another delivery waits, its claim with it.
 //!
 //! What may have been heard and is not known to have been is settled by [`flow::doubt`]: by asking the
 //! platform, by repeating under the same id where a repeat cannot be seen, or by a person.
@@ -46,7 +47,7 @@
 //! | [`flow`] | poll, dispatch, deliver, settle, pace | all above |
 //! | [`desk`] | what a person may ask and what comes back; exit codes | `model`, `config`, `ledger`, `cli` |
 //! | [`serve`] | health, status, metrics, the control socket | all above |
-//! | [`daemon`] | builds the parts, runs them, drains; systemd | all above |
+//! | [`daemon`] | builds the parts, runs them, drains; alerts; systemd | all above |
 //! | [`command`] | one file a command | all above |
 //! | [`cli`], [`telemetry`] | the command line; log lines | nothing of ours; `cli` |
 

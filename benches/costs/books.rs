@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use oncecast::adapter::{CallSecrets, registry};
+use oncecast::adapter::{CallSecrets, Known, registry};
 use oncecast::ledger::{Claim, Ledger as _, Work};
 use oncecast::model::{Method, Request, Response};
 use oncecast::wire::{
@@ -76,7 +76,13 @@ pub(crate) fn bench() {
                     let claim = house.ledger.claim(due.id, request).await.expect("claimed");
                     let Claim::Granted(permit) = claim else { panic!("the claim is granted") };
                     let spent = wire
-                        .publish(permit, &endpoint, &CallSecrets::default(), adapter.as_ref())
+                        .publish(
+                            permit,
+                            &endpoint,
+                            &CallSecrets::default(),
+                            adapter.as_ref(),
+                            &Known::default(),
+                        )
                         .await;
                     house.ledger.settle(&spent).await.expect("settled");
                 };

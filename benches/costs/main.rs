@@ -5,8 +5,10 @@
 
 mod blog;
 mod books;
+mod feeds;
 mod house;
 mod lanes;
+mod lookups;
 mod open;
 mod poll;
 mod process;
@@ -17,13 +19,15 @@ mod rounds;
 /// A bench by the name under which it can be asked for.
 type Bench = (&'static str, fn());
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 8] = [
     ("poll", poll::bench),
     ("publish", publish::bench),
     ("books", books::bench),
     ("lanes", lanes::bench),
     ("process", process::bench),
     ("open", open::bench),
+    ("lookups", lookups::bench),
+    ("feeds", feeds::bench),
 ];
 
 fn main() {

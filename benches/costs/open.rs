@@ -69,7 +69,7 @@ pub(crate) fn bench() {
     verdict("s until it answers for its health", healthy, "at most 2", healthy <= 2.0);
 }
 
-fn ask(listen: &str, path: &str) -> Option<String> {
+pub(crate) fn ask(listen: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(listen).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {listen}\r\nconnection: close\r\n\r\n");

@@ -62,13 +62,22 @@ pub(crate) fn bench() {
     verdict("MB of binary", size, "under 15", size < 15.0);
 }
 
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_oncecast"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a process at rest is measured on the real clock")]
 pub(crate) fn rest(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// CPU time of a process in seconds, in hundredths, with that of threads that have ended.
+pub(crate) fn cpu_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in the second field may hold anything but ends with the last bracket.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// A ledger as a kill leaves it, and a port for a daemon on it.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use oncecast::adapter::{CallSecrets, Piece, registry};
+use oncecast::adapter::{CallSecrets, Known, Piece, registry};
 use oncecast::clock::{Clock as _, SystemClock};
 use oncecast::feed::parse::{self, Hints};
 use oncecast::ledger::{Claim, DueWork, Ledger as _, Work};
@@ -146,7 +146,9 @@ async fn carry(
         else {
             panic!("the claim is granted");
         };
-        let spent = wire.publish(permit, endpoint, &CallSecrets::default(), adapter.as_ref()).await;
+        let spent = wire
+            .publish(permit, endpoint, &CallSecrets::default(), adapter.as_ref(), &Known::default())
+            .await;
         house.ledger.settle(&spent).await.expect("settled");
         assert!(matches!(spent.outcome(), Outcome::Published { .. }), "{:?}", spent.outcome());
     };

@@ -20,10 +20,14 @@ pub(super) fn wait(response: &Response) -> Option<Duration> {
     let now = date(response);
     let until = |moment: Timestamp| Some(seconds_between(now?, moment));
     let header = |name| response.header(name).map(str::trim);
+    let seconds = |wait: f64| Duration::try_from_secs_f64(wait.ceil()).ok();
     retry_after_seconds(response)
         .or_else(|| until(http_date(header("retry-after")?)?))
         // Matrix, deprecated but all that older servers send.
         .or_else(|| Some(Duration::from_millis(response.json()["retry_after_ms"].as_u64()?)))
+        // Discord, more exactly than in its headers, and in one of them.
+        .or_else(|| seconds(response.json()["retry_after"].as_f64()?))
+        .or_else(|| seconds(header("x-ratelimit-reset-after")?.parse().ok()?))
         // Mastodon writes ISO 8601 with microseconds, others Unix seconds.
         .or_else(|| until(moment(header("x-ratelimit-reset")?)?))
         // AT Protocol writes Unix seconds.
@@ -161,6 +165,9 @@ mod tests {
         );
         assert_eq!(seconds(&[("ratelimit-reset", "1767323055"), date], ""), Some(10));
         assert_eq!(seconds(&[], "{\"retry_after_ms\":4311}"), Some(4));
+        assert_eq!(seconds(&[], "{\"retry_after\":64.57,\"global\":false}"), Some(65));
+        assert_eq!(seconds(&[("x-ratelimit-reset-after", "1.02")], ""), Some(2));
+        assert_eq!(seconds(&[], "{\"retry_after\":-1}"), None);
         assert_eq!(seconds(&[("x-ratelimit-reset", "9999999999"), date], ""), Some(86_400));
         assert_eq!(seconds(&[("x-ratelimit-reset", "1767323055")], ""), None);
         assert_eq!(seconds(&[("ratelimit-reset", "soon"), date], "<p>"), None);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
     answer, compose, tid,
 };
 use crate::config::{Group, Secret};
@@ -24,6 +24,8 @@ use crate::post::template::{Fields, Mentions};
 /// <https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json>
 const TEXT: Limit =
     Limit { unit: Unit::Graphemes, max: 300, url_length: None, max_bytes: Some(3000) };
+/// Records of one look around.
+const LOOK: usize = 40;
 /// Where posts are kept.
 const COLLECTION: &str = "app.bsky.feed.post";
 
@@ -135,9 +137,7 @@ impl Adapter for Bluesky {
                 answer::segment(rkey)
             );
             // Reading is open to all, but a shared entryway finds our own server by the session.
-            let bearer = known.secret(session::ACCESS).map(bearer);
-            let secrets = bearer.into_iter().collect::<Vec<_>>().into();
-            return Ask::Call(Call { secrets, ..Call::open(Request::get(path)) });
+            return Ask::Call(with_session(known, path));
         };
         let body = response.json();
         Ask::Answer(match (response.status, body["error"].as_str()) {
@@ -146,6 +146,40 @@ impl Adapter for Bluesky {
             _ => Found::Unsure(format!("cannot read the record: {}", answer::words(response))),
         })
     }
+
+    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+        let path = format!(
+            "/xrpc/com.atproto.repo.listRecords?repo={}&collection={COLLECTION}&limit={LOOK}",
+            answer::segment(known.fact("did")?)
+        );
+        Some(with_session(known, path))
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
+        let records = answer.json()["records"].as_array().cloned().unwrap_or_default();
+        // What is said in conversations is no news of the blog.
+        let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
+        posts.map(said).collect()
+    }
+}
+
+fn with_session(known: &Known, path: String) -> Call {
+    let bearer = known.secret(session::ACCESS).map(bearer);
+    let secrets = bearer.into_iter().collect::<Vec<_>>().into();
+    Call { secrets, ..Call::open(Request::get(path)) }
+}
+
+/// One record of a list.
+fn said(record: &Value) -> Said {
+    let value = &record["value"];
+    let facets = value["facets"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let features = facets.iter().filter_map(|facet| facet["features"].as_array()).flatten();
+    let embed = &value["embed"]["external"];
+    let uris = features.chain(std::iter::once(embed)).filter_map(|at| at["uri"].as_str());
+    let mut links: Vec<String> = uris.map(str::to_owned).collect();
+    links.dedup();
+    let at = value["createdAt"].as_str().and_then(|at| at.parse().ok()).map(Time::from_timestamp);
+    Said { reference: reference(record), at, links }
 }
 
 /// One facet for each link; without, a link is mere text. Mentions and tags get none, so that

@@ -8,20 +8,23 @@ use crate::post::text::is_noncharacter;
 /// The longest language tag taken: longer ones are legal and never meant (RFC 5646, 4.4.1).
 const LANGUAGE_MAX: usize = 35;
 
+/// What a post says below a title of its own, where the config names no template.
+pub(super) const BELOW_TITLE: &str = "{{ summary }}\n\n{{ link }}";
+
 /// The post of a piece, shortened until it fits.
 pub(super) fn post(piece: &Piece<'_>, mentions: Mentions, limit: &Limit) -> Result<Post, Unfit> {
-    post_as(piece, mentions, limit, None)
+    by(DEFAULT_TEMPLATE, piece, mentions, limit)
 }
 
-/// The same, on a platform that has a form of its own.
-pub(super) fn post_as(
+/// The same with a template of the platform's own.
+pub(super) fn by(
+    usual: &str,
     piece: &Piece<'_>,
     mentions: Mentions,
     limit: &Limit,
-    form: Option<&str>,
 ) -> Result<Post, Unfit> {
     let fields = Fields::of(piece.entry, mentions);
-    let template = piece.group.template.as_deref().or(form).unwrap_or(DEFAULT_TEMPLATE);
+    let template = piece.group.template.as_deref().unwrap_or(usual);
     let text = render(template, &fields)
         .map_err(|e| Unfit(format!("the template of group {:?} fails: {e}", piece.group.name)))?;
     // What an operator writes passes through no reader of feeds.
@@ -31,6 +34,7 @@ pub(super) fn post_as(
         return Err(Unfit("nothing is left to say: it has no title, no text and no link".into()));
     }
     Ok(Post {
+        title: None,
         text: fitted.text,
         length: fitted.length,
         limit: limit.max,

@@ -11,7 +11,7 @@ use url::Url;
 
 use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
     answer, compose,
 };
 use crate::config::{Group, Secret};
@@ -173,6 +173,14 @@ impl Adapter for Mastodon {
                 None => Ask::Answer(ask::unsure("it is not known which account is ours")),
             },
         }
+    }
+
+    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+        Some(self.get(ask::newest(known.fact("account")?)))
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
+        ask::said(answer)
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
     answer, compose,
 };
 use crate::config::{Group, MatrixLogin};
@@ -110,7 +110,7 @@ impl Adapter for Matrix {
             "msgtype": "m.text",
             "body": post.text,
             "format": "org.matrix.custom.html",
-            "formatted_body": markup::html(&post.text),
+            "formatted_body": markup::inline(&post.text),
             // Without this, older clients ping everybody whose name is in the text.
             // <https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions>
             "m.mentions": {},
@@ -159,15 +159,31 @@ impl Adapter for Matrix {
         }
     }
 
+    fn locate(&self, id: &str, request: &Request, _: &Known) -> Option<String> {
+        let room = ask::room(request)?;
+        Some(link_to(room, id))
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
-        let path = doubt.request.path.strip_prefix("/_matrix/client/v3/rooms/");
-        let Some((room, _)) = path.and_then(|path| path.split_once('/')) else {
+        let Some(room) = ask::room(doubt.request) else {
             return Ask::Answer(ask::unsure("the stored request names no room"));
         };
         match ask::read(doubt, known, room, answers) {
             Ok(found) => Ask::Answer(found),
             Err(next) => Ask::Call(self.get(next.path(room), known)),
         }
+    }
+
+    fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {
+        let room = answer::segment(room::id(known, group).ok()?);
+        Some(self.get(ask::newest(&room), known))
+    }
+
+    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Vec<Said> {
+        let (Ok(room), Some(user)) = (room::id(known, group), known.fact("user")) else {
+            return Vec::new();
+        };
+        ask::said(&answer::segment(room), user, answer)
     }
 }
 
@@ -177,8 +193,12 @@ fn bearer(token: &SecretString) -> SecretHeader {
 }
 
 /// Where a person sees an event. <https://spec.matrix.org/latest/appendices/#matrixto-navigation>
+fn link_to(room: &str, event: &str) -> String {
+    format!("https://matrix.to/#/{room}/{}", answer::segment(event))
+}
+
 fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
-    let url = id.as_deref().map(|id| format!("https://matrix.to/#/{room}/{}", answer::segment(id)));
+    let url = id.as_deref().map(|id| link_to(room, id));
     Reference { id, url, already: false }
 }

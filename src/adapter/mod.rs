@@ -8,12 +8,16 @@ mod bluesky;
 mod by_hand;
 mod compose;
 mod described;
+mod discord;
+mod draft;
+mod ghost;
 mod mastodon;
 mod matrix;
 pub mod registry;
 mod secrets;
 mod tid;
 mod webhook;
+mod wordpress;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +30,8 @@ pub use secrets::{CallSecrets, SecretHeader, Unfilled, mark};
 use crate::config::Group;
 use crate::model::identity::Fingerprint;
 use crate::model::{
-    Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Request, Response, Time,
+    DeferCause, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Reference, Request,
+    Response, Time,
 };
 
 /// The most harmless calls one preparation or one question may take.
@@ -52,12 +57,25 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// [`Unfit`] where the entry cannot be made to fit.
     fn compose(&self, piece: &Piece<'_>, known: &Known) -> Result<Post, Unfit>;
 
-    /// The publish call for a composed post. It is stored before it is sent, and a repeat is made of
-    /// the stored bytes, so nothing in it may be secret.
+    /// The call that carries a composed post: the publish call, or, where a draft comes first, the one
+    /// that makes it. It is stored before it is sent, and a repeat is made of the stored bytes, so nothing
+    /// in it may be secret.
     ///
     /// # Errors
     /// [`Unfit`] where the platform cannot be given this post.
     fn request(&self, post: &Post, piece: &Piece<'_>, known: &Known) -> Result<Request, Unfit>;
+
+    /// What has to stand at the platform before the publish call and is seen by no reader: a draft, an
+    /// upload. It may be made twice, since a crash may lose it; what is made of one key must be found again
+    /// or stay unseen for ever. [`Stage::Ready`] brings the publish call.
+    ///
+    /// `answers` is what has been answered to this, in order; a call without an answer has status 0.
+    fn stage(&self, post: &Post, piece: &Piece<'_>, known: &Known, _answers: &[Response]) -> Stage {
+        match self.request(post, piece, known) {
+            Ok(request) => Stage::Ready { request, notes: Vec::new() },
+            Err(unfit) => Stage::Unfit(unfit),
+        }
+    }
 
     /// The secrets of this call: credentials, a signature, and what stands in the place of each
     /// [`mark`] that the request holds. They are added on the wire and never kept.
@@ -76,9 +94,36 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// [`Outcome::from_status`]; an adapter narrows it only with the vendor's documentation beside.
     fn judge(&self, response: &Response) -> Outcome;
 
+    /// Where a person sees a post of that id, where the platform's answer does not say it.
+    fn locate(&self, _id: &str, _request: &Request, _known: &Known) -> Option<String> {
+        None
+    }
+
     /// How to find out whether a delivery in doubt is there. Called with what a preparation has
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
+
+    /// The call that shows what our account has lately said to the group, by whatever hand; `None` where
+    /// the platform does not show it.
+    fn look_around(&self, _group: &Group, _known: &Known) -> Option<Call> {
+        None
+    }
+
+    /// What the answer to [`Adapter::look_around`] shows.
+    fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Vec<Said> {
+        Vec::new()
+    }
+}
+
+/// Something that our account has said, by whatever hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// As a receipt would name it.
+    pub reference: Reference,
+    /// When, by the platform's clock, where it tells.
+    pub at: Option<Time>,
+    /// Where it leads.
+    pub links: Vec<String>,
 }
 
 /// What an adapter has learnt from the platform and needs again: a session, limits, ids.
@@ -156,6 +201,31 @@ pub enum Prepare {
     },
 }
 
+/// The next step before the publish call.
+#[derive(Debug)]
+pub enum Stage {
+    /// Nothing is missing: this is the publish call.
+    Ready {
+        /// The call, which names what was staged.
+        request: Request,
+        /// What a person should know of it.
+        notes: Vec<String>,
+    },
+    /// Send this harmless request and come back with its answer.
+    Call(Call),
+    /// The platform did not do it and says to come back.
+    Later {
+        /// How long it asks us to wait.
+        wait: Option<Duration>,
+        /// Why.
+        cause: DeferCause,
+        /// In words.
+        reason: String,
+    },
+    /// The platform cannot be given this post.
+    Unfit(Unfit),
+}
+
 /// A harmless request: nothing that a reader could see comes of it.
 #[derive(Debug)]
 pub struct Call {
@@ -197,6 +267,9 @@ pub struct Piece<'a> {
 /// What a group will read, before it becomes a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {
+    /// Its title, where the platform has a place of its own for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The finished text.
     pub text: String,
     /// Its length as the platform counts it.

@@ -6,9 +6,12 @@ use super::Adapter;
 use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
 use super::described::{self, Described};
+use super::discord::Discord;
+use super::ghost::Ghost;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
 use super::webhook::Webhook;
+use super::wordpress::WordPress;
 use crate::config::{Group, Integration, Platform};
 
 /// The adapter of an integration.
@@ -23,6 +26,9 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
         Platform::Bluesky { identifier, password } => {
             Arc::new(Bluesky { url, identifier, password })
         }
+        Platform::Discord { token } => Arc::new(Discord { url, token }),
+        Platform::WordPress { user, password } => Arc::new(WordPress { url, user, password }),
+        Platform::Ghost { token } => Arc::new(Ghost { url, token }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Described { description, secrets, user, set, .. } => {
             Arc::new(Described { url, description, secrets, user, set })

@@ -91,6 +91,14 @@ takes nothing back.
 
 Example: oncecast withdraw 3f9a --group followers --reason \"written for another blog\"";
 
+pub(super) const REALIAS: &str = "\
+Say that held entries are known ones under other names, as after a move of the blog that gave every \
+post another link and guid. Each held entry is shown with the known one that it looks like, and by \
+what; once you have said yes, all of them are taken for those in one step, and are never sent. What \
+looks like nothing known stays held.
+
+Example: oncecast realias blog --dry-run";
+
 pub(super) const PAUSE: &str = "\
 Stop a lane (an integration) until it is resumed, across restarts. What is owed waits.
 
@@ -151,7 +159,7 @@ Example: oncecast ledger init";
 
 pub(super) const ADOPT_RESTORED: &str = "\
 Go on with a ledger that was restored from a backup or moved to another machine. Whatever it \
-may have forgotten is not sent again.
+may have forgotten is not sent again: posts of before that are new to it are held for a person.
 
 Example: oncecast ledger adopt-restored";
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::adapter::{PREFLIGHTS_MAX, Prepare, registry};
+use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, registry};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Group, Integration};
 use crate::daemon::place_of;
-use crate::flow::Sessions;
+use crate::flow::{Sessions, compose};
 use crate::ledger::embedded::Embedded;
+use crate::model::{Entry, EntryId, Fingerprint, IdempotencyKey};
 use crate::serve::Shared;
 use crate::wire::{Endpoint, Wire};
 
@@ -129,7 +130,7 @@ async fn credentials(
     let mut answers = Vec::new();
     for _ in 0..=PREFLIGHTS_MAX {
         match adapter.prepare(&known, &answers, group, SystemClock.now()) {
-            Prepare::Ready(_) => return Ok(()),
+            Prepare::Ready(known) => return sample(adapter.as_ref(), group, &known),
             Prepare::Denied(why) | Prepare::Later { reason: why, .. } => return Err(why),
             Prepare::Call(call) => match wire.call(&call, &endpoint).await {
                 Ok(answer) => answers.push(answer),
@@ -138,6 +139,22 @@ async fn credentials(
         }
     }
     Err(format!("its preparation took more than {PREFLIGHTS_MAX} calls"))
+}
+
+/// Makes a post as a delivery would: what holds every post of a group, such as a room that it may not
+/// enter, is found now.
+fn sample(adapter: &dyn Adapter, group: &Group, known: &Known) -> Result<(), String> {
+    let entry = Entry {
+        title: "A post".to_owned(),
+        link: Some("https://blog.example/a-post".to_owned()),
+        summary: "What it says.".to_owned(),
+        ..Entry::default()
+    };
+    let entry_id = EntryId::from_fingerprint(&Fingerprint::of("oncecast/check/1", &[]));
+    let key = IdempotencyKey::of(&entry_id, &group.name, 0);
+    let now = SystemClock.now();
+    let piece = Piece { entry: &entry, entry_id, group, key: &key, opened: now, number: 0, now };
+    compose::compose(adapter, &piece, known).map(drop)
 }
 
 /// `status`: 0 where all is well, 1 where something needs a person.

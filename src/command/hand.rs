@@ -142,7 +142,7 @@ async fn walk(config: &Config) -> Outcome {
 }
 
 /// One answer of the person at the terminal.
-async fn ask(question: &str) -> Result<String, Failure> {
+pub(super) async fn ask(question: &str) -> Result<String, Failure> {
     print::note(&format!("{question}: "));
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

@@ -6,6 +6,7 @@ mod demo;
 mod hand;
 mod ledger;
 mod plan;
+mod realias;
 mod replay;
 mod run;
 mod talk;
@@ -51,6 +52,7 @@ pub async fn perform(cli: Cli) -> Outcome {
         }
         Command::Plan { feed, json } => plan::plan(&bare(&place()?)?, feed, json).await,
         Command::Hand(what) => hand::hand(&bare(&place()?)?, what).await,
+        Command::Realias(what) => realias::realias(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,
     }

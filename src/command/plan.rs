@@ -57,6 +57,11 @@ pub(super) fn show(feeds: &[Planned]) {
     for planned in feeds {
         let Planned { feed, outcome, foresight, .. } = planned;
         print::out(&format!("{feed}  {outcome}\n"));
+        if let (Some(format), Some(encoding), Some(by)) =
+            (&planned.format, &planned.encoding, &planned.encoding_by)
+        {
+            print::out(&format!("  {format} in {encoding} ({by})\n"));
+        }
         if foresight.baseline && !foresight.entries.is_empty() {
             let n = foresight.entries.len();
             print::out(&format!(

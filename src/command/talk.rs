@@ -74,7 +74,7 @@ pub(super) async fn talk(config: &Config, command: Command) -> Outcome {
 }
 
 /// A feed of the config.
-fn named(config: &Config, feed: String) -> Result<String, Failure> {
+pub(super) fn named(config: &Config, feed: String) -> Result<String, Failure> {
     if config.feeds.iter().any(|known| known.name == feed) {
         return Ok(feed);
     }
@@ -147,6 +147,7 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
+        Answer::Realias { realiased } => super::realias::told(realiased),
         Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
     }

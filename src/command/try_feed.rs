@@ -1,5 +1,6 @@
 //! `try`: what a feed would post, without a config and without sending anything.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -10,8 +11,10 @@ use crate::config::FeedSource;
 use crate::feed::fetch::{self, Fetched};
 use crate::feed::parse::{Document, NotAFeed};
 use crate::flow::poll;
+use crate::ledger::Policy;
+use crate::ledger::admission::{self, Decision, Memory, Today};
 use crate::model::identity::aliases;
-use crate::model::{EntryId, FeedState};
+use crate::model::{Entry, EntryId, FeedState, Fingerprint, Time};
 use crate::post::template::{DEFAULT_TEMPLATE, Fields, Mentions, render};
 use crate::wire::Wire;
 
@@ -36,8 +39,9 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
     let document = read(fetched)
         .await
         .map_err(|e| Failure::new(exit::DATA, format!("failed to read {source}: {e}")))?;
+    let fates = fates(&document, now);
     let mut entries = Vec::new();
-    for (entry, origin) in document.entries.iter().zip(&document.origins) {
+    for ((entry, origin), fate) in document.entries.iter().zip(&document.origins).zip(fates) {
         let names = aliases(NAME, entry);
         let fields = Fields::of(entry, Mentions::Keep);
         let post = render(DEFAULT_TEMPLATE, &fields)
@@ -51,6 +55,7 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
                 "date": entry.published.map(|t| t.to_string()),
                 "author": entry.author,
                 "categories": entry.categories,
+                "would": fate,
                 "aliases": names.iter().map(|a| a.kind.word()).collect::<Vec<_>>(),
                 "post": post,
             }));
@@ -63,7 +68,7 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
         let date = entry.published.map_or_else(|| "no date".to_owned(), |t| t.to_string());
         let by: Vec<&str> = names.iter().map(|a| a.kind.word()).collect();
         let by = if by.is_empty() { "nothing".to_owned() } else { by.join(", ") };
-        print::out(&format!("{id}  {date}  known by {by}\n"));
+        print::out(&format!("{id}  {date}  known by {by}\n    {fate}\n"));
         for line in post.lines() {
             print::out(&format!("    {line}\n"));
         }
@@ -74,6 +79,7 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
             "source": source,
             "format": document.format.word(),
             "encoding": document.encoding,
+            "encoding_by": document.encoding_by,
             "title": document.title,
             "complete": document.complete,
             "problems": document.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -82,11 +88,16 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
         return Ok(exit::OK);
     }
     print::out(&format!(
-        "\n{} in {}, {} entries, oldest first; nothing was sent\n",
+        "\n{} in {} ({}), {} entries, oldest first; nothing was sent\n",
         document.format.word(),
         document.encoding,
+        document.encoding_by,
         document.entries.len()
     ));
+    print::out(
+        "at the first sight of a feed all of it is remembered and not sent; what becomes of each is \
+         told as if it came later, by itself\n",
+    );
     if !document.complete {
         print::out("the document breaks off: only whole entries are shown\n");
     }
@@ -94,6 +105,39 @@ pub(super) async fn try_feed(source: &str, json: bool) -> Outcome {
         print::out(&format!("- {problem}\n"));
     }
     Ok(exit::OK)
+}
+
+/// A ledger that knows nothing, and is told nothing.
+struct Blank;
+
+impl Memory for Blank {
+    type Error = Infallible;
+
+    fn known_by(&self, _: &Fingerprint) -> Result<Option<u64>, Infallible> {
+        Ok(None)
+    }
+
+    fn entry(&self, _: u64) -> Result<(Entry, String), Infallible> {
+        Ok((Entry::default(), String::new()))
+    }
+
+    fn seen_in_feed(&self, _: u64) -> Result<bool, Infallible> {
+        Ok(false)
+    }
+}
+
+/// What would become of each entry, with the default walls, if it was not there before.
+fn fates(document: &Document, now: Time) -> Vec<String> {
+    let policy = Policy { burst: u32::MAX, share: 1.0, ..Policy::default() };
+    let today = Today { clock: now, counted: now };
+    let Ok(plan) = admission::plan(NAME, &document.entries, &Blank, &policy, false, today);
+    let words = |decision| match decision {
+        Decision::New { hold: None, .. } => "would be new: none of these is known".to_owned(),
+        Decision::New { hold: Some(why), .. } => format!("would be new, and held: {why}"),
+        Decision::Repeat | Decision::Known { .. } => "the same as another of these".to_owned(),
+        Decision::Nameless => "passed over: nothing to know it by".to_owned(),
+    };
+    plan.decisions.into_iter().map(words).collect()
 }
 
 /// An address or a path, as a person writes it.

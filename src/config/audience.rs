@@ -36,7 +36,8 @@ pub(super) fn check(
     for (at, row) in groups.iter().enumerate() {
         let Some(second) = &row.made else { continue };
         let Some(its_kind) = kind(&second.integration) else { continue };
-        let (rooms, by_hand) = (its_kind == "matrix", its_kind == "by-hand");
+        let rooms = matches!(its_kind, "matrix" | "discord");
+        let by_hand = its_kind == "by-hand";
         let same = |first: &&Row<'_, Group>| {
             let Some(first) = first.made.as_ref() else { return false };
             if rooms {
@@ -76,6 +77,11 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
         (Platform::Mastodon { token: one }, Platform::Mastodon { token: two }) => {
             one_server && one_secret(one, two)
         }
+        (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
+            one_server && one_secret(one, two)
+        }
+        (Platform::WordPress { .. }, Platform::WordPress { .. })
+        | (Platform::Ghost { .. }, Platform::Ghost { .. }) => one_server,
         (Platform::Bluesky { identifier: one, .. }, Platform::Bluesky { identifier: two, .. }) => {
             // A handle and a DID are one account whatever server is asked; a mail address is not.
             one.eq_ignore_ascii_case(two) && (one_server || !one.contains('@'))

@@ -1,5 +1,7 @@
 //! `[[group]]`: audiences, each bound to one integration and to the feeds that it hears.
 
+use std::collections::BTreeSet;
+
 use toml::de::DeValue;
 use url::Url;
 
@@ -15,14 +17,19 @@ use super::{Feed, Group, Integration, Platform};
 use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
-const OF_KIND: [(&str, &str); 4] =
-    [("room", "matrix"), ("visibility", "mastodon"), ("link", "by-hand"), ("limit", "by-hand")];
+const OF_KIND: [(&str, &[&str]); 4] = [
+    ("room", &["matrix", "discord"]),
+    ("visibility", &["mastodon"]),
+    ("link", &["by-hand"]),
+    ("limit", &["by-hand"]),
+];
 
 /// Each `[[group]]`.
 pub(super) fn read<'t>(
     root: &Table<'t>,
     feeds: &[Row<'_, Feed>],
     integrations: &[Row<'_, Integration>],
+    alerted: &BTreeSet<String>,
     out: &mut Problems<'_>,
 ) -> Vec<Row<'t, Group>> {
     let groups = rows(root, "group", &g::NAME, out, |table, name, out| {
@@ -37,7 +44,7 @@ pub(super) fn read<'t>(
             found
         });
         let kind = found.and_then(|row| row.made.as_ref()).map(|made| made.platform.kind());
-        let feeds = heard(table, feeds, out);
+        let feeds = heard(table, feeds, alerted.contains(name), out);
         let template = table.read(&g::TEMPLATE, out);
         let platform = found.and_then(|row| row.made.as_ref()).map(|made| &made.platform);
         let described = match platform {
@@ -56,11 +63,14 @@ pub(super) fn read<'t>(
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
-        for (key, owner) in OF_KIND {
-            let described = key == "room" && described.is_some();
-            if let Some(kind) = kind.filter(|kind| table.has(key) && *kind != owner && !described) {
+        for (key, owners) in OF_KIND {
+            let of_described = key == "room" && described.is_some();
+            let stray = |kind: &&str| table.has(key) && !owners.contains(kind) && !of_described;
+            if let Some(kind) = kind.filter(stray) {
+                let owners: Vec<String> = owners.iter().map(|owner| format!("{owner:?}")).collect();
+                let owners = owners.join(" or ");
                 let what = format!(
-                    "this key belongs to groups of kind {owner:?}, and this group's integration \
+                    "this key belongs to groups of kind {owners}, and this group's integration \
                      is of kind {kind:?}"
                 );
                 table.fault(key, out, Fault::new(what, "", "delete it"));
@@ -88,7 +98,12 @@ pub(super) fn read<'t>(
 }
 
 /// The feeds of a group: those it names, or all.
-fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> Vec<String> {
+fn heard(
+    table: &Table<'_>,
+    feeds: &[Row<'_, Feed>],
+    hears_alerts: bool,
+    out: &mut Problems<'_>,
+) -> Vec<String> {
     let key = g::FEEDS;
     let Some(value) = table.value(key.name) else {
         return feeds.iter().filter_map(|row| row.name.clone()).collect();
@@ -101,7 +116,7 @@ fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> 
         table.fault(key.name, out, Fault::new(what, allowed, fix));
         return Vec::new();
     };
-    if items.is_empty() {
+    if items.is_empty() && !hears_alerts {
         let what = "the list is empty, so this group would hear nothing";
         table.fault(key.name, out, Fault::new(what, allowed, "delete the line, or name a feed"));
     }
@@ -131,9 +146,20 @@ fn heard(table: &Table<'_>, feeds: &[Row<'_, Feed>], out: &mut Problems<'_>) -> 
 
 fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<String> {
     let key = g::ROOM;
-    let needed = kind == Some("matrix");
+    let needed = matches!(kind, Some("matrix" | "discord"));
     let room = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
     let room = room.trim();
+    if kind == Some("discord") {
+        if room.is_empty() || !room.bytes().all(|b| b.is_ascii_digit()) {
+            let fix =
+                "switch on developer mode in Discord, then take Copy Channel ID from its menu";
+            let what = "the value is not a channel's id";
+            let allowed = "a channel's id, such as \"199737254929760256\"";
+            table.fault(key.name, out, Fault::new(what, allowed, fix));
+            return None;
+        }
+        return Some(room.to_owned());
+    }
     let good = match room.strip_prefix('#') {
         Some(alias) => alias
             .split_once(':')

@@ -18,7 +18,7 @@ use super::{Caps, Integration, MatrixLogin, Pace, Platform, Secret};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The time in which a slow platform has finished what it began.
 const DOUBT_AFTER: Duration = Duration::from_secs(2 * 60);
-/// Where we choose the id, asking soon harms nobody.
+/// Where we choose the id, or the platform told it with the draft, asking soon harms nobody.
 const DOUBT_AFTER_CHOSEN_ID: Duration = Duration::from_secs(10);
 /// People read these: few, and well apart.
 const PACE: Pace = Pace { every: Duration::from_secs(2 * 60), burst: 1 };
@@ -35,6 +35,8 @@ const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
 const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
+/// The version of the API whose documentation we follow.
+const DISCORD: &str = "https://discord.com/api/v10";
 /// A signing secret in bytes (Standard Webhooks, "Signature scheme").
 const SIGNING_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -48,7 +50,7 @@ pub(super) fn read<'t>(
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
         let description = kind.and_then(|kind| described::read(table, kind, vault, out));
-        let chosen_id = matches!(kind, Some("bluesky" | "matrix"))
+        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"))
             || description.as_ref().is_some_and(|description| description.is_repeatable());
         let place = description.as_ref().and_then(|description| description.url.as_deref());
         let url = url(table, kind, place, out);
@@ -104,9 +106,13 @@ fn url(
     place: Option<&str>,
     out: &mut Problems<'_>,
 ) -> Option<Url> {
-    let place = if kind == Some("bluesky") { Some(BLUESKY) } else { place };
-    if let Some(place) = place.filter(|_| !table.has(i::URL.name)) {
-        return address::base(place).ok();
+    let usual = match kind {
+        Some("bluesky") => Some(BLUESKY),
+        Some("discord") => Some(DISCORD),
+        _ => place,
+    };
+    if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
+        return address::base(usual).ok();
     }
     if kind == Some("by-hand") {
         for key in [i::URL.name, i::TIMEOUT.name] {
@@ -194,6 +200,13 @@ fn platform(
             let identifier = identifier?.trim().trim_start_matches('@').to_owned();
             Platform::Bluesky { identifier, password: password? }
         }
+        "discord" => Platform::Discord { token: vault.need(table, "token", out)? },
+        "wordpress" => {
+            let user = table.need(&i::USER, out);
+            let password = vault.need(table, "password", out);
+            Platform::WordPress { user: user?.trim().to_owned(), password: password? }
+        }
+        "ghost" => Platform::Ghost { token: vault.need(table, "token", out)? },
         "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })

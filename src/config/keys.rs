@@ -109,6 +109,9 @@ pub(super) mod integration {
             "mastodon",
             "bluesky",
             "matrix",
+            "discord",
+            "wordpress",
+            "ghost",
             "by-hand",
             "custom",
             "dev-to",
@@ -136,7 +139,7 @@ pub(super) mod integration {
     pub(in crate::config) const IDENTIFIER: Key<Text> =
         key("identifier", text("a handle, a DID or a mail address", ID_MAX), "\"me.example.org\"");
     pub(in crate::config) const USER: Key<Text> =
-        key("user", text("a local part or a full user id", ID_MAX), "\"@poster:example.org\"");
+        key("user", text("a user name, or a full user id", ID_MAX), "\"@poster:example.org\"");
     pub(in crate::config) const DESCRIBE: Key<Text> = key(
         "describe",
         text("the path of a description, or ntfy, google-chat or micropub", PATH_MAX),
@@ -151,14 +154,16 @@ pub(super) mod integration {
         ("receiver_dedupes", &["webhook"]),
         ("token", TOKEN),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix", "custom", "discourse", "zulip"]),
-        ("password", &["bluesky", "matrix", "custom"]),
+        ("user", &["matrix", "wordpress", "custom", "discourse", "zulip"]),
+        ("password", &["bluesky", "matrix", "wordpress", "custom"]),
         ("describe", &["custom"]),
         ("set", &["custom", "linkedin-member", "linkedin-organisation", "resend", "zulip"]),
     ];
     const TOKEN: &[&str] = &[
         "mastodon",
         "matrix",
+        "discord",
+        "ghost",
         "custom",
         "dev-to",
         "discourse",
@@ -263,6 +268,15 @@ pub(super) mod group {
     ];
 }
 
+pub(super) mod alert {
+    use super::*;
+    pub(in crate::config) const GROUP: Key<Name> = key("group", Name, "\"ops\"");
+    pub(in crate::config) const AFTER: Key<Period> = key("after", seconds(0, 7 * DAY), "\"10m\"");
+    pub(in crate::config) const EVERY: Key<Period> =
+        key("every", seconds(MINUTE, 30 * DAY), "\"6h\"");
+    pub(in crate::config) const ALL: &[&str] = &["group", "after", "every"];
+}
+
 /// What a group chooses by.
 pub(super) mod choice {
     pub(in crate::config) const ALL: &[&str] = &["categories", "authors", "languages", "titles"];
@@ -292,6 +306,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),
+    ("alert", "[[alert]]", alert::ALL),
 ];
 
 /// Words that people bring from other tools, and ours for them.

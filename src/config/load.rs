@@ -12,7 +12,7 @@ use super::secret::Vault;
 use super::source::Source;
 use super::table::Table;
 use super::{Config, ConfigError, Env, Secrets};
-use super::{audience, feeds, groups, house, integrations};
+use super::{alerts, audience, feeds, groups, house, integrations};
 
 /// Far more than ten thousand feeds; a larger file is not a config.
 const FILE_MAX: u64 = 8 * 1024 * 1024;
@@ -128,7 +128,9 @@ fn whole(root: &Table<'_>, file: &Path, vault: Vault<'_>, out: &mut Problems<'_>
     }
     let feeds = feeds::read(root, vault.base, out);
     let integrations = integrations::read(root, vault, out);
-    let groups = groups::read(root, &feeds, &integrations, out);
+    let alerted = alerts::named(root);
+    let mut groups = groups::read(root, &feeds, &integrations, &alerted, out);
+    let alerts = alerts::read(root, &mut groups, &integrations, out);
     audience::check(&integrations, &groups, out);
     Config {
         file: file.to_owned(),
@@ -139,6 +141,7 @@ fn whole(root: &Table<'_>, file: &Path, vault: Vault<'_>, out: &mut Problems<'_>
         feeds: feeds.into_iter().filter_map(|named| named.made).collect(),
         integrations: integrations.into_iter().filter_map(|named| named.made).collect(),
         groups: groups.into_iter().filter_map(|named| named.made).collect(),
+        alerts,
         warnings: Vec::new(),
     }
 }

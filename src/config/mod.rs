@@ -3,6 +3,7 @@
 //! Secrets are resolved while loading and live only in [`Secret`], whose text is never shown.
 
 mod address;
+mod alerts;
 mod audience;
 pub mod describe;
 mod described;
@@ -59,6 +60,8 @@ pub struct Config {
     pub integrations: Vec<Integration>,
     /// Audiences.
     pub groups: Vec<Group>,
+    /// Who hears that something waits for a person.
+    pub alerts: Vec<Alert>,
     /// What is legal but deserves a word, such as a poll interval that bothers a server.
     pub warnings: Vec<String>,
 }
@@ -192,6 +195,23 @@ pub enum Platform {
         /// What it wants to know besides.
         set: BTreeMap<String, String>,
     },
+    /// `kind = "discord"`: a bot.
+    Discord {
+        /// The bot's token.
+        token: Secret,
+    },
+    /// `kind = "wordpress"`: its REST API.
+    WordPress {
+        /// Who posts.
+        user: String,
+        /// An application password of theirs.
+        password: Secret,
+    },
+    /// `kind = "ghost"`: its Admin API.
+    Ghost {
+        /// The Admin API key of a custom integration.
+        token: Secret,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
@@ -224,6 +244,9 @@ impl Platform {
             Self::Mastodon { .. } => "mastodon",
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
+            Self::Discord { .. } => "discord",
+            Self::WordPress { .. } => "wordpress",
+            Self::Ghost { .. } => "ghost",
             Self::ByHand => "by-hand",
             Self::Described { kind, .. } => kind,
         }
@@ -250,7 +273,8 @@ pub struct Group {
     pub feeds: Vec<String>,
     /// What a post says, in minijinja; `None` is the platform's own default.
     pub template: Option<String>,
-    /// Where within the integration: a Matrix room id or alias, or what a description calls so.
+    /// Where within the integration: a Matrix room id or alias, a Discord channel's id, or what a
+    /// description calls so.
     pub room: Option<String>,
     /// What a description wants to know of a group.
     pub set: BTreeMap<String, String>,
@@ -266,6 +290,17 @@ pub struct Group {
     pub link: Option<Url>,
     /// By hand: the most that a post may hold there, in characters as readers count them.
     pub limit: Option<u32>,
+}
+
+/// `[[alert]]`: a group that hears, once and bundled, what waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The name of the group; it hears no feed.
+    pub group: String,
+    /// How long a thing has to wait before it is told.
+    pub after: Duration,
+    /// The shortest time between two alerts.
+    pub every: Duration,
 }
 
 /// Where a secret is, and what it is.

@@ -1,5 +1,6 @@
 //! Builds the parts of the house, runs them, and lets them finish.
 
+pub mod alerts;
 mod closed;
 mod house;
 pub mod plan;

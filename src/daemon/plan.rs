@@ -73,6 +73,7 @@ fn planned(feed: String, rehearsal: Rehearsal) -> Planned {
         ),
         format: about.as_ref().map(|about| about.format.word().to_owned()),
         encoding: about.as_ref().map(|about| about.encoding.to_owned()),
+        encoding_by: about.as_ref().map(|about| about.encoding_by.to_owned()),
         problems: problems.map(ToString::to_string).collect(),
         next_poll: next.map(|(at, _)| at),
         why_next: next.map(|(_, why)| why.words().to_owned()),

@@ -12,6 +12,8 @@ use crate::config::{Config, Integration};
 use crate::flow::deliver::Lane;
 use crate::flow::{Manners, Parts, Sessions, dispatch, poll};
 
+use super::alerts::Watch;
+
 /// Running loops.
 #[derive(Debug)]
 pub struct Workers {
@@ -48,6 +50,9 @@ impl Workers {
         for integration in &config.integrations {
             let lane = lane_of(config, integration, parts);
             tasks.spawn(dispatch::work(lane, stop.clone()));
+        }
+        if let Some(watch) = Watch::of(config, parts) {
+            tasks.spawn(watch.work(stop.clone()));
         }
         tasks.close();
         Self { stop, tasks }

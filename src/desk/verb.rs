@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{
-    DeliveryView, EntryView, Foresight, Intake, Ledger, Replay, ReplayStep, Selection, Sight,
-    Verdict, journal,
+    DeliveryView, EntryView, Foresight, Intake, Ledger, Realiased, Replay, ReplayStep, Selection,
+    Sight, Verdict, journal,
 };
 use crate::model::{Reference, Standing, Status, Time};
 
@@ -34,6 +34,8 @@ pub enum Verb {
     Release { entry: Option<String>, group: Option<String> },
     /// Take back what has not been sent.
     Withdraw { entry: String, group: Option<String>, reason: String },
+    /// Which held entries of a feed may be known ones; confirmed by the token of that answer, they are.
+    Realias { feed: String, confirmed: Option<String> },
     /// Stop lanes; `None` is all of them.
     Pause { lane: Option<String>, reason: Option<String> },
     /// Let lanes go; `None` is all of them.
@@ -76,6 +78,8 @@ pub enum Answer {
     Replay { entry: Box<EntryView>, steps: Vec<ReplayStep> },
     /// Deliveries that were moved.
     Moved { deliveries: Vec<DeliveryView> },
+    /// Held entries, and the known ones that they may be, or are now.
+    Realias { realiased: Realiased },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
     /// What each group would get of one entry.
@@ -105,6 +109,9 @@ pub struct Planned {
     /// What kind of document it is, and its encoding, where one came.
     pub format: Option<String>,
     pub encoding: Option<String>,
+    /// How that was found, in words.
+    #[serde(default)]
+    pub encoding_by: Option<String>,
     pub problems: Vec<String>,
     /// When it would be polled after that, and why then.
     pub next_poll: Option<Time>,
@@ -149,6 +156,10 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Withdraw { entry, group, reason } => {
             let selection = Selection { entry: one(ledger, &entry).await?.number, group };
             Ok(Answer::Moved { deliveries: ledger.withdraw(selection, reason, by()).await? })
+        }
+        Verb::Realias { feed, confirmed } => {
+            let realiased = ledger.realias(&feed, confirmed, by()).await?;
+            Ok(Answer::Realias { realiased })
         }
         Verb::Pause { lane, reason } => {
             let why = reason.unwrap_or_else(|| format!("paused by {who}"));

@@ -29,6 +29,8 @@ pub struct About {
     pub format: Format,
     /// The encoding it was read in.
     pub encoding: &'static str,
+    /// How that was found, in words.
+    pub encoding_by: &'static str,
     /// What was repaired or skipped.
     pub problems: Vec<Problem>,
 }
@@ -70,9 +72,13 @@ pub async fn bring(
             let poll = Poll::Answer { fetched: &fetched, said: &said, read: Some(&read) };
             let state = schedule::after(state, poll, rules, now, seed);
             let sight = Sight::Document { entries: document.entries, complete: read.whole };
-            let (format, encoding, problems) =
-                (document.format, document.encoding, document.problems);
-            Brought { sight, state, document: Some(About { format, encoding, problems }) }
+            let document = About {
+                format: document.format,
+                encoding: document.encoding,
+                encoding_by: document.encoding_by,
+                problems: document.problems,
+            };
+            Brought { sight, state, document: Some(document) }
         }
         Err(error) => failed(Failed::from(&error), state),
     }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::{Adapter, CallSecrets, Known, PREFLIGHTS_MAX, Piece, Prepare, Unfit};
+use crate::clock::Mark;
 use crate::config::{Group, Integration};
-use crate::ledger::{Claim, DueWork, LedgerError, Permit, Spent};
+use crate::ledger::{Claim, DueWork, LedgerError, Permit, Settled, Spent};
 use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
 use crate::wire::Endpoint;
 
+use super::ahead::Follows;
 use super::{Pacer, Parts, Sessions, compose};
 
 /// A pause before a ledger that could not be used is asked again.
@@ -38,13 +40,16 @@ pub struct Lane {
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) parts: Parts,
     endpoint: Endpoint,
-    pacer: Pacer,
+    pub(super) pacer: Pacer,
     known: Known,
     sessions: Sessions,
     login: String,
+    /// When the account of each group was last looked at for posts of others.
+    pub(super) looked: BTreeMap<String, Mark>,
     /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
     /// that the credentials are the trouble.
     renewals: u32,
+    pub(super) follows: Follows,
 }
 
 impl Lane {
@@ -73,7 +78,9 @@ impl Lane {
             known,
             sessions,
             login,
+            looked: BTreeMap::new(),
             renewals: 0,
+            follows: Follows::default(),
         }
     }
 
@@ -85,8 +92,8 @@ impl Lane {
 
     /// The longest a step of this lane may take: what the watchdog is told.
     pub(super) fn step_max(&self) -> Duration {
-        // Preparation and questions are bounded; each call of theirs has its own timeout.
-        self.endpoint.timeout + Duration::from_secs(30) * 8
+        // Preparation, drafts and questions are bounded; each call of theirs has its own timeout.
+        self.endpoint.timeout + Duration::from_secs(30) * 16
     }
 
     /// Takes a delivery that is due as far as it will go.
@@ -98,26 +105,37 @@ impl Lane {
         if let Err(next) = self.prepare(&group).await? {
             return Ok(next);
         }
-        let piece = self.piece(due, &group);
-        let request = match due.request.clone().map_or_else(|| self.compose(&piece), Ok) {
-            Ok(request) => request,
-            Err(why) => {
-                tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
-                    reason = %why, "held: it cannot be made into a post");
-                self.parts.ledger.unfit(due.id, why).await?;
-                return Ok(Next::Again);
+        let post = match due.request {
+            Some(_) => None,
+            None => {
+                let piece = self.piece(due, &group);
+                match compose::compose(self.adapter.as_ref(), &piece, &self.known) {
+                    Ok((post, _)) => Some(post),
+                    Err(why) => return self.unfit(due, why).await,
+                }
             }
+        };
+        if let Err(wait) = self.pacer.step() {
+            return Ok(Next::Wait(wait));
+        }
+        // What an earlier claim froze is what every later one says.
+        let request = match (due.request.clone(), post) {
+            (Some(frozen), _) => frozen,
+            (None, Some(post)) => match self.stage(due, &group, &post).await? {
+                Ok(request) => request,
+                Err(next) => return Ok(next),
+            },
+            (None, None) => return Ok(Next::Again),
         };
         let secrets = match self.authorise(&request, &due.key).await? {
             Ok(secrets) => secrets,
             Err(next) => return Ok(next),
         };
-        if let Err(wait) = self.pacer.step() {
-            return Ok(Next::Wait(wait));
-        }
         match self.parts.ledger.claim(due.id, request).await? {
             Claim::Granted(permit) => {
-                self.publish(permit, &secrets, due).await?;
+                if self.publish(permit, &secrets, due).await? {
+                    self.look_around(&group).await;
+                }
                 Ok(Next::Again)
             }
             Claim::NotNow { wait, why } => {
@@ -129,34 +147,34 @@ impl Lane {
         }
     }
 
-    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it.
+    /// The dangerous stretch: one call, one settlement. Nothing may `select!` around it. While the
+    /// answer is awaited the next delivery is made ready, so that one commit settles this and claims that.
+    /// Tells whether the platform has it.
     pub(super) async fn publish(
         &mut self,
         permit: Permit,
         secrets: &CallSecrets,
         due: &DueWork,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let attempt = permit.attempt();
-        let spent =
-            self.parts.wire.publish(permit, &self.endpoint, secrets, self.adapter.as_ref()).await;
-        let status = self.settle(&spent).await?;
+        let (to, adapter) = (&self.endpoint, self.adapter.as_ref());
+        let call = self.parts.wire.publish(permit, to, secrets, adapter, &self.known);
+        let (spent, next) = tokio::join!(call, self.make_ready());
+        let status = match next {
+            Some(next) => self.settle_and_claim(&spent, next).await?,
+            None => self.settle(&spent).await?,
+        };
         self.tell(due, attempt, spent.outcome(), &status);
-        self.renew(spent.outcome()).await
+        self.renew(spent.outcome()).await?;
+        Ok(matches!(spent.outcome(), Outcome::Published { .. }))
     }
 
     /// Offers an outcome to the ledger until it is taken: it is the only one who knows.
-    async fn settle(&self, spent: &Spent) -> Result<Status, LedgerError> {
+    pub(super) async fn settle(&self, spent: &Spent) -> Result<Status, LedgerError> {
         let mut tries = 0;
         loop {
             match self.parts.ledger.settle(spent).await {
-                Ok(settled) => {
-                    if let Some(why) = settled.lane_stopped {
-                        tracing::error!(lane.name = %self.name, reason = %why,
-                            "the lane has stopped; when it is mended: oncecast resume {}",
-                            self.name);
-                    }
-                    return Ok(settled.status);
-                }
+                Ok(settled) => return Ok(self.settled(settled)),
                 Err(error) => {
                     tries += 1;
                     tracing::error!(lane.name = %self.name, outcome = spent.outcome().word(),
@@ -169,6 +187,14 @@ impl Lane {
                 }
             }
         }
+    }
+
+    pub(super) fn settled(&self, settled: Settled) -> Status {
+        if let Some(why) = settled.lane_stopped {
+            tracing::error!(lane.name = %self.name, reason = %why,
+                "the lane has stopped; when it is mended: oncecast resume {}", self.name);
+        }
+        settled.status
     }
 
     /// Makes sure that nothing is missing: session, limits, ids.
@@ -203,11 +229,11 @@ impl Lane {
         self.troubled(format!("its preparation took more than {PREFLIGHTS_MAX} calls"), None).await
     }
 
-    async fn troubled(
+    pub(super) async fn troubled<T>(
         &self,
         why: String,
         wait: Option<Duration>,
-    ) -> Result<Result<(), Next>, LedgerError> {
+    ) -> Result<Result<T, Next>, LedgerError> {
         tracing::warn!(lane.name = %self.name, reason = %why, "the lane rests");
         self.parts.ledger.trouble(&self.name, why, wait, false).await?;
         Ok(Err(Next::Again))
@@ -217,9 +243,26 @@ impl Lane {
         compose::piece(due, group, self.parts.clock.now())
     }
 
-    fn compose(&self, piece: &Piece<'_>) -> Result<Request, String> {
-        let composed = compose::compose(self.adapter.as_ref(), piece, &self.known);
-        composed.map(|(_, request)| request)
+    /// Holds what cannot be made into a post.
+    pub(super) async fn unfit(&self, due: &DueWork, why: String) -> Result<Next, LedgerError> {
+        tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
+            reason = %why, "held: it cannot be made into a post");
+        self.parts.ledger.unfit(due.id, why).await?;
+        Ok(Next::Again)
+    }
+
+    /// The secrets of a call: all that its request leaves open.
+    pub(super) fn secrets(
+        &self,
+        request: &Request,
+        key: &IdempotencyKey,
+        known: &Known,
+        now: Time,
+    ) -> Result<CallSecrets, Unfit> {
+        let secrets = self.adapter.authorise(request, key, known, now)?;
+        // A mark left open would only be found behind the claim.
+        secrets.fits(request).map_err(|open| Unfit(open.to_string()))?;
+        Ok(secrets)
     }
 
     pub(super) async fn authorise(
@@ -227,14 +270,7 @@ impl Lane {
         request: &Request,
         key: &IdempotencyKey,
     ) -> Result<Result<CallSecrets, Next>, LedgerError> {
-        let now: Time = self.parts.clock.now();
-        let authorised = self.adapter.authorise(request, key, &self.known, now);
-        // A mark left open would only be found behind the claim.
-        let whole = authorised.and_then(|secrets| match secrets.fits(request) {
-            Ok(()) => Ok(secrets),
-            Err(open) => Err(Unfit(open.to_string())),
-        });
-        match whole {
+        match self.secrets(request, key, &self.known, self.parts.clock.now()) {
             Ok(secrets) => Ok(Ok(secrets)),
             Err(why) => {
                 let why = why.to_string();
@@ -247,7 +283,7 @@ impl Lane {
     }
 
     /// A session that ran out is learnt anew; one that runs out twice in a row is no session.
-    async fn renew(&mut self, outcome: &Outcome) -> Result<(), LedgerError> {
+    pub(super) async fn renew(&mut self, outcome: &Outcome) -> Result<(), LedgerError> {
         match outcome {
             Outcome::Deferred { cause: DeferCause::SessionExpired, reason, .. } => {
                 self.forget_session();
@@ -289,9 +325,7 @@ impl Lane {
                 let url = reference.url.as_deref();
                 tracing::info!(entry.id = %entry, group.name = %group, attempt, url, "published");
                 if reference.already && attempt == 1 {
-                    tracing::error!(entry.id = %entry, group.name = %group, url,
-                        "it was there before this ledger sent it: does another oncecast post to this \
-                         account?");
+                    self.tell_of_stranger(&entry, group, url);
                 }
             }
             Outcome::Deferred { reason, .. } | Outcome::Unsent { reason } => {

@@ -18,7 +18,8 @@ const IDLE: Duration = Duration::from_secs(60);
 pub async fn work(mut lane: Lane, stop: CancellationToken) {
     let beat = lane.parts.pulse.voice(format!("lane {}", lane.name()));
     let mut bell = lane.parts.bell.listen();
-    while !stop.is_cancelled() {
+    lane.follows.until = Some(stop.clone());
+    while !stop.is_cancelled() || lane.follows.has_claimed() {
         bell.hush();
         beat.within(lane.step_max());
         let next = step(&mut lane).await.unwrap_or_else(|error| {
@@ -36,6 +37,9 @@ pub async fn work(mut lane: Lane, stop: CancellationToken) {
 }
 
 async fn step(lane: &mut Lane) -> Result<Next, LedgerError> {
+    if let Some(followed) = lane.follow().await {
+        return followed.map(|()| Next::Again);
+    }
     let waiting = lane.parts.ledger.due(lane.name()).await?;
     match waiting.work {
         Some(Work::Due(due)) => lane.deliver(&due).await,

@@ -1,6 +1,7 @@
 //! The two loops: what comes in from feeds, and what goes out through lanes. They share nothing but
 //! the ledger and a bell.
 
+mod ahead;
 pub mod bring;
 pub mod compose;
 pub mod deliver;
@@ -13,6 +14,8 @@ pub mod poll;
 pub mod plan;
 mod pulse;
 mod sessions;
+mod stage;
+mod strangers;
 
 use std::sync::Arc;
 

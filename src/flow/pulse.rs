@@ -16,6 +16,7 @@ const GRACE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Pulse {
     loops: Mutex<BTreeMap<String, (Mark, Duration)>>,
+    remarks: Mutex<BTreeMap<String, String>>,
     ending: AtomicBool,
 }
 
@@ -26,6 +27,19 @@ impl Pulse {
         let beat = Beat { pulse: Arc::clone(self), name: name.into() };
         beat.within(Duration::ZERO);
         beat
+    }
+
+    /// A loop has seen something that a person should know of; what it said of it before is replaced.
+    pub fn remark(&self, name: &str, words: String) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.insert(name.to_owned(), words);
+    }
+
+    /// What the loops have seen since the start.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.iter().map(|(name, words)| format!("{name}: {words}")).collect()
     }
 
     /// The house is being left: what cannot be done now is not waited for.

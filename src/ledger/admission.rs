@@ -12,13 +12,14 @@ mod look;
 mod names;
 
 use crate::clock;
-use crate::model::identity::Sketch;
+use crate::model::identity::{Sketch, own_signs};
 use crate::model::{Alias, AliasKind, Entry, Fingerprint, HoldReason, Time};
 
 use super::Policy;
 pub use habits::{Distrust, Habits};
 use look::Look;
 use names::Names;
+pub use names::forms;
 
 /// A future date beyond this is held: clocks and time zones are wrong by hours, not by days.
 const FUTURE_MAX: Duration = Duration::from_secs(86_400);
@@ -159,6 +160,12 @@ pub fn plan<M: Memory>(
         let hold = || -> Result<Option<HoldReason>, M::Error> {
             if first_sight {
                 return Ok(None);
+            }
+            for sign in own_signs(&entries[at]) {
+                if let Some(number) = memory.known_by(&sign.mark)? {
+                    let (of, because) = (memory.entry(number)?.1, sign.because.to_owned());
+                    return Ok(Some(HoldReason::Own { of, because }));
+                }
             }
             if let Some((number, because)) = &alike[at] {
                 let (of, because) = (memory.entry(*number)?.1, because.clone());

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
+use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
-    hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
+    Waiting, Who, hand, journal,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -62,16 +63,20 @@ refuse! {
     claim(DeliveryId, Request) -> Claim;
     reclaim(DeliveryId, Guarantee) -> Claim;
     settle(&Spent) -> Settled;
+    settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
+    stage(DeliveryId, Staged) -> bool;
     unfit(DeliveryId, String) -> ();
     resolve(DeliveryId, Verdict, Who) -> Status;
     reopen(Replay, Who) -> Vec<ReplayStep>;
     release(Selection, Who) -> Vec<DeliveryView>;
     withdraw(Selection, String, Who) -> Vec<DeliveryView>;
+    realias(&str, Option<String>, Who) -> Realiased;
     checklist(Option<DeliveryId>, usize) -> hand::Checklist;
     by_hand(DeliveryId, hand::Act, Who) -> hand::Moved;
     pause(Option<String>, String, Who) -> Vec<String>;
     resume(Option<String>, Who) -> Vec<String>;
     stop_all(String, Who) -> ();
+    alert(&str, Duration, Vec<Concern>) -> usize;
     trouble(&str, String, Option<Duration>, bool) -> ();
     find(&str) -> Vec<EntryView>;
     history(u64) -> Vec<journal::Line>;

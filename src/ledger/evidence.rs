@@ -143,6 +143,9 @@ pub struct EntryRecord {
     pub first_seen: Time,
     /// The journal line that tells of its admission.
     pub line: u64,
+    /// The number of the post that it is under another name, as a person has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<u64>,
     /// What it says.
     pub entry: Entry,
 }

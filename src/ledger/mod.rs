@@ -4,6 +4,7 @@
 //! on this machine.
 
 pub mod admission;
+pub mod alert;
 mod caps;
 pub mod closed;
 pub mod embedded;
@@ -25,10 +26,10 @@ pub use permit::{Permit, Spent};
 pub use setup::{Audience, Lane, Policy, Setup};
 pub use views::{
     Claim, DeliveryView, DoubtWork, DueWork, EntryView, Foreseen, Foresight, GroupView, LaneView,
-    Overview, Seen, Settled, Trust, Waiting, Work,
+    Overview, Pair, Post, Realiased, Seen, Settled, Trust, Waiting, Work,
 };
 
-use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request};
+use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged};
 
 /// What a ledger verb answers with, later.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send>>;
@@ -173,7 +174,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// What is remembered about a feed, and how long until its next entry wants a second look.
     fn feed(&self, name: &str) -> Reply<(Option<FeedState>, Option<Duration>)>;
 
-    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit.
+    /// Takes what a poll brought: entries, aliases, deliveries and the feed's memory in one commit. A poll
+    /// that brought nothing leaves times alone, which are written within a minute or at the end: a kill may
+    /// forget them, and then the feed is asked once more.
     fn admit(&self, intake: Intake) -> Reply<Admitted>;
 
     /// What [`Ledger::admit`] would do with a poll; nothing is written.
@@ -196,6 +199,18 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Records what a spent permit proved. Taking the same one twice changes nothing.
     fn settle(&self, spent: &Spent) -> Reply<Settled>;
 
+    /// [`Ledger::settle`] and [`Ledger::claim`] of the next delivery in one commit: both, or neither.
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)>;
+
+    /// Keeps what stands ready for a delivery at its platform, before it is claimed; false where the
+    /// delivery is no longer due.
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool>;
+
     /// Records that a delivery cannot be made into a post: it waits for a person.
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;
 
@@ -212,6 +227,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Takes back deliveries that have not been sent.
     fn withdraw(&self, selection: Selection, why: String, who: Who) -> Reply<Vec<DeliveryView>>;
 
+    /// Which held entries of a feed may be known ones under other names. With the token of such an
+    /// answer, and while it still holds, they are: in one commit, and nothing of them is ever sent.
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: Who) -> Reply<Realiased>;
+
     /// What waits for a person to post it by hand, questions first; `only` is one delivery, whatever its
     /// number of fellows.
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist>;
@@ -227,6 +246,11 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Stops all sending, across restarts.
     fn stop_all(&self, why: String, who: Who) -> Reply<()>;
+
+    /// Tells a group, in one delivery, of all that it has not been told of, once `every` has gone by since
+    /// the last time; comes back with how many things that were. Nothing is opened, and nothing counts as
+    /// told, while nothing may be sent.
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<alert::Concern>) -> Reply<usize>;
 
     /// Rests a lane after a failure that came before any claim, or stops it where `credentials` says
     /// that a person must act.

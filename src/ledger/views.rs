@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Status, StatusKind, Time,
+    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Staged, Status, StatusKind,
+    Time,
 };
 
 use super::Permit;
@@ -70,6 +71,8 @@ pub struct DueWork {
     pub opened: Time,
     /// Claims made so far.
     pub attempt: u32,
+    /// What stands ready for it at its platform, and for how long it has.
+    pub staged: Option<(Staged, Duration)>,
     /// The request of an earlier claim: frozen, so that every attempt says the same.
     pub request: Option<Request>,
 }
@@ -196,6 +199,41 @@ pub enum Seen {
     Repeat,
     /// There is nothing to know it by.
     Nameless,
+}
+
+/// Held entries that may be known ones under other names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Realiased {
+    /// Each with the known one, oldest first.
+    pub pairs: Vec<Pair>,
+    /// Held entries that look like none that is known.
+    pub left: Vec<Post>,
+    /// Stands for these pairs: a person who has seen them confirms them by it.
+    pub token: String,
+    /// Whether they are one each now.
+    pub is_done: bool,
+}
+
+/// A held entry, and the known one that it may be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pair {
+    /// The held one.
+    pub new: Post,
+    /// The known one.
+    pub old: Post,
+    /// What is alike, in words.
+    pub because: String,
+}
+
+/// An entry, as far as a person needs to know which it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Post {
+    /// Its id.
+    pub id: EntryId,
+    /// Its title.
+    pub title: String,
+    /// Its link, or else its guid.
+    pub link: Option<String>,
 }
 
 /// How things stand.

@@ -106,6 +106,14 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         because: String,
     },
+    /// It is one of our own posts, in a feed of an account that we post to.
+    Own {
+        /// The entry that was posted there, as people see it.
+        of: String,
+        /// What shows it, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        because: String,
+    },
     /// Older than the feed's `max_age`.
     Stale,
     /// Dated too far in the future.
@@ -130,6 +138,9 @@ impl fmt::Display for HoldReason {
             Self::NearDuplicate { of, because } => {
                 write!(f, "it looks like entry {of} under another identity")?;
                 if because.is_empty() { Ok(()) } else { write!(f, " ({because})") }
+            }
+            Self::Own { of, because } => {
+                write!(f, "it is our own: entry {of} was posted there ({because})")
             }
             Self::Stale => f.write_str("it is older than max_age"),
             Self::Future => f.write_str("it is dated in the future"),
@@ -237,6 +248,8 @@ pub enum Event {
     Unfit(String),
     /// Its group's rules want a person first.
     Hold(HoldReason),
+    /// Something that no reader sees stands ready for it at the platform.
+    Staged,
     /// A permit is granted.
     Claim {
         /// The claim's number within the ledger.
@@ -292,6 +305,7 @@ impl Event {
             Self::Return { .. } => "return",
             Self::Unfit(_) => "unfit",
             Self::Hold(_) => "hold",
+            Self::Staged => "staged",
             Self::Claim { .. } => "claim",
             Self::Repeat { .. } => "repeat",
             Self::Published(_) => "published",
@@ -358,6 +372,7 @@ impl Status {
                 Self::Held { reason: HoldReason::Unfit { why } }
             }
             (Self::Due { .. }, Event::Hold(reason)) => Self::Held { reason },
+            (Self::Due { .. }, Event::Staged) => self.clone(),
             (Self::Due { attempt, .. }, Event::Claim { permit }) => {
                 Self::Claimed { attempt: attempt + 1, permit, maybe: false }
             }

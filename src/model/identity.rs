@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 mod aliases;
 mod likeness;
 mod link;
+mod own;
 mod site;
 mod sketch;
 mod text;
@@ -23,6 +24,7 @@ pub use likeness::{
     same_moment, same_post_evidence, same_title,
 };
 pub use link::{canonical_link, loses_parameters};
+pub use own::{Sign, own_marks, own_signs};
 pub use site::{address_of, host_of, leads_away, moved};
 pub use sketch::{SKETCH_VERSION, Sketch};
 

@@ -10,6 +10,7 @@ pub(crate) mod markup;
 mod message;
 mod outcome;
 pub mod route;
+mod staged;
 mod time;
 
 pub use caps::Caps;
@@ -20,4 +21,5 @@ pub use guarantee::{Guarantee, WhenAbsent};
 pub use identity::{Alias, AliasKind, EntryId, Fingerprint, IdempotencyKey};
 pub use message::{Header, Method, Request, Response};
 pub use outcome::{DeferCause, Found, How, Outcome, Receipt, Reference, retry_after_seconds};
+pub use staged::Staged;
 pub use time::Time;

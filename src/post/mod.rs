@@ -1,9 +1,11 @@
 //! What a group will read: plain text from HTML, a template, and the art of fitting a limit without
 //! breaking what matters.
 
+pub mod escape;
 pub mod fit;
 pub mod html;
 pub mod link;
+pub mod markdown;
 pub mod markup;
 pub mod tag;
 pub mod template;

@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::text::{self, from_html};
-use super::{link, tag};
+use super::{link, markdown, tag};
 use crate::model::Entry;
 
 /// What a post says where the config names no template.
@@ -41,6 +41,8 @@ pub enum Mentions {
     Keep,
     /// The platform would notify people.
     Break,
+    /// The same, and it reads markdown, of which a feed has none to write.
+    BreakMarkdown,
 }
 
 /// The variables of a template. Each is always there and empty where the entry lacks it.
@@ -71,6 +73,7 @@ impl Fields {
         let safe = |text: String| match mentions {
             Mentions::Keep => text,
             Mentions::Break => link::break_mentions(&text),
+            Mentions::BreakMarkdown => markdown::escape(&link::break_mentions(&text)),
         };
         let short = |words: &str, max| text::truncate(&text::line(words), max);
         let name = |words: &str| short(words, NAME_MAX);

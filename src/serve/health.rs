@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::Feed;
 use crate::feed::schedule;
-use crate::ledger::{DeliveryView, LedgerError, Overview, Trust};
-use crate::model::{FeedState, Status, Time};
+use crate::ledger::{LedgerError, Overview, Trust};
+use crate::model::{FeedState, StatusKind, Time};
 
 /// What waits for a person longer than this makes the house unhealthy.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
@@ -32,12 +32,12 @@ impl Health {
 #[must_use]
 pub fn judge(
     overview: &Result<Overview, LedgerError>,
-    waiting: &[DeliveryView],
     feeds: &[Feed],
     stalled: &[(String, Duration)],
+    remarks: Vec<String>,
     now: Time,
 ) -> Health {
-    let mut health = Health::default();
+    let mut health = Health { notes: remarks, ..Health::default() };
     for (name, over) in stalled {
         let seconds = over.as_secs();
         health.reasons.push(format!("{name} has not moved for {seconds} s beyond its word"));
@@ -107,9 +107,9 @@ pub fn judge(
         let words = "an entry waits for a second look at its feed since";
         health.reasons.push(format!("{words} {look}: oncecast status, then replay or withdraw it"));
     }
-    let refused = waiting.iter().filter(|v| matches!(v.status, Status::Refused { .. })).count();
+    let refused: u64 = overview.groups.iter().map(|g| g.count(StatusKind::Refused)).sum();
     if refused > 0 {
-        health.notes.push(format!("{refused} deliveries were refused"));
+        health.notes.push(format!("{refused} deliveries were refused: oncecast status --json"));
     }
     health
 }
@@ -166,7 +166,7 @@ mod tests {
         }];
         let mut overview = overview();
         change(&mut overview);
-        judge(&Ok(overview), &[], &feeds, &[], NOW)
+        judge(&Ok(overview), &feeds, &[], Vec::new(), NOW)
     }
 
     #[test]
@@ -227,10 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_fails_and_a_loop_that_hangs_are_told() {
+    fn a_ledger_that_fails_a_loop_that_hangs_and_what_loops_have_seen_are_told() {
         let error = LedgerError::Unusable("the disk is full".into());
         let stalled = [("lane fedi".to_owned(), HOUR)];
-        let health = judge(&Err(error), &[], &[], &stalled, NOW);
+        let remarks = vec!["group readers: another oncecast posts there".to_owned()];
+        let health = judge(&Err(error), &[], &stalled, remarks.clone(), NOW);
         assert_eq!(health.reasons.len(), 2, "{health:?}");
+        assert_eq!(health.notes, remarks);
     }
 }

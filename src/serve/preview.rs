@@ -56,6 +56,7 @@ impl Shared {
             key: IdempotencyKey::of(&entry.id, &group.name, 1),
             opened: now,
             attempt: 0,
+            staged: None,
             request: None,
         });
         let known = match &facts.sessions {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::adapter::{Adapter, Call, CallSecrets, Unfilled};
+use crate::adapter::{Adapter, Call, CallSecrets, Known, Unfilled};
 use crate::ledger::{Permit, Spent};
 use crate::model::{Outcome, Request, Response};
 
@@ -91,6 +91,7 @@ impl Wire {
         to: &Endpoint,
         secrets: &CallSecrets,
         adapter: &dyn Adapter,
+        known: &Known,
     ) -> Spent {
         let age = permit.granted().elapsed();
         if age > PERMIT_AGE_MAX {
@@ -115,7 +116,13 @@ impl Wire {
         let (outcome, http) = match self.transport.send(outgoing).await {
             Ok(mut response) => {
                 scrub(&mut response, secrets);
-                (adapter.judge(&response), Some(response.status))
+                let mut outcome = adapter.judge(&response);
+                if let Outcome::Published { reference } = &mut outcome
+                    && let (None, Some(id)) = (&reference.url, &reference.id)
+                {
+                    reference.url = adapter.locate(id, request, known);
+                }
+                (outcome, Some(response.status))
             }
             Err(Trouble::Unsent(reason)) => (Outcome::Unsent { reason }, None),
             Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),

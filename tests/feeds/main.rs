@@ -5,4 +5,7 @@
 #![expect(clippy::print_stdout, reason = "these tests print a report")]
 
 mod conformance;
+mod damage;
+mod damaged;
 mod folder;
+mod short_run;

@@ -53,7 +53,16 @@ async fn try_shows_the_same_post_whatever_kind_of_feed_it_stands_in() {
         ] {
             assert_eq!(entries[0][field], value, "{kind}: {field}");
         }
-        let words = ["Tea & milk", "http://blog.example/tea", kind, "nothing was sent"];
+        assert_eq!(json["encoding_by"], "all of it is valid", "{kind}");
+        let words = [
+            "Tea & milk",
+            "http://blog.example/tea",
+            kind,
+            "UTF-8 (all of it is valid)",
+            "known by guid, link, title and date",
+            "would be new, and held: it is older than max_age",
+            "nothing was sent",
+        ];
         ran(&["try", &path]).await.ends(exit::OK).tells(&words);
     }
 }

@@ -18,7 +18,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("flow", &["model", "clock", "config", "post", "ledger", "adapter", "wire", "feed"]),
     ("desk", &["model", "config", "ledger", "cli"]),
     ("serve", &["model", "clock", "config", "post", "ledger", "adapter", "feed", "flow", "desk"]),
-    ("daemon", &["model", "clock", "config", "ledger", "adapter", "wire", "flow", "desk", "serve"]),
+    (
+        "daemon",
+        &["model", "clock", "config", "ledger", "adapter", "wire", "feed", "flow", "desk", "serve"],
+    ),
 ];
 
 /// Names that stand in one place alone, and where.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oncecast::adapter::{CallSecrets, registry};
+use oncecast::adapter::{CallSecrets, Known, registry};
 use oncecast::clock::TokioClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::setup_of;
@@ -82,7 +82,9 @@ async fn each_attempt_stands_there_with_request_status_and_id() {
         let request = Request::json(Method::Post, "/api/v1/statuses", &body);
         let claim = ledger.claim(post.deliveries[group].id, request).await.expect("answered");
         let Claim::Granted(permit) = claim else { panic!("{claim:?}") };
-        let spent = wire.publish(permit, &to, &CallSecrets::default(), adapter.as_ref()).await;
+        let spent = wire
+            .publish(permit, &to, &CallSecrets::default(), adapter.as_ref(), &Known::default())
+            .await;
         ledger.settle(&spent).await.expect("settled");
     }
     tokio::time::advance(Duration::from_secs(3_600)).await;

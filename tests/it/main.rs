@@ -3,6 +3,8 @@
 mod absent;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
+mod ahead;
+mod alerts;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]
 mod binary;
 #[expect(unreachable_pub, reason = "its config is shared with the page's tests")]
@@ -21,23 +23,28 @@ mod doubt;
 mod evidence;
 mod histories;
 mod house;
-#[expect(unreachable_pub, reason = "shared by the incidents' files")]
+#[expect(unreachable_pub, reason = "shared by the incidents' files and the walls")]
 mod incidents;
 mod journal;
 mod kills;
+mod lag;
 mod ledger;
 mod once;
+mod own;
 mod page;
 mod plan;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]
 mod polite;
 mod preview;
 mod readme;
+mod realias;
 mod routing;
 mod service;
+mod staged;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests that need more")]
 mod support;
 mod trust;
+mod walls;
 mod wild;
 mod wire;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncecast::adapter::{Adapter, CallSecrets, registry};
+use oncecast::adapter::{Adapter, CallSecrets, Known, registry};
 use oncecast::clock::SystemClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::setup_of;
@@ -71,8 +71,10 @@ impl Scene {
             return None;
         };
         let adapter = self.adapter.as_ref();
-        let spent =
-            self.wire.publish(permit, &self.endpoint, &CallSecrets::default(), adapter).await;
+        let spent = self
+            .wire
+            .publish(permit, &self.endpoint, &CallSecrets::default(), adapter, &Known::default())
+            .await;
         let outcome = spent.outcome().clone();
         let settled = self.ledger.settle(&spent).await.expect("settled");
         Some((outcome, settled.status))

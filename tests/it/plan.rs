@@ -76,7 +76,12 @@ async fn what_will_come_is_told_by_the_admission_that_will_do_it_and_nothing_is_
     assert_eq!((&delivery["group"], &delivery["status"]), (&"one".into(), &"due".into()));
     assert_eq!(delivery["settling"], true, "it would be looked at a second time");
     assert_eq!(up["why_next"], "a new entry is looked at a second time");
-    for part in ["would be new: maple", "after its second look", "known: 7 (7 by link)"] {
+    for part in [
+        "RSS in UTF-8 (all of it is valid)",
+        "would be new: maple",
+        "after its second look",
+        "known: 7 (7 by link)",
+    ] {
         assert!(words.contains(part), "{words}");
     }
 

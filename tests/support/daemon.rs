@@ -163,7 +163,14 @@ impl Daemon {
 
     /// `status` as JSON.
     pub async fn status(&self) -> Value {
-        match self.ask(Verb::Status).await {
+        let mut answer = None;
+        // Between the doors of a ledger that opens and those of the house nobody answers for a moment.
+        super::until("its status", async || {
+            answer = self.ask(Verb::Status).await;
+            answer.is_some()
+        })
+        .await;
+        match answer {
             Some(Answer::Status { status, .. }) => status,
             other => panic!("no status: {other:?}\n{}", self.log()),
         }

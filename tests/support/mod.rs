@@ -8,7 +8,7 @@ pub mod receiver;
 use std::time::Duration;
 
 /// How long a test waits for something before it says what it waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// The first pause between two looks, and the longest.
 const LOOK_FIRST: Duration = Duration::from_millis(2);
 const LOOK_EVERY: Duration = Duration::from_millis(25);

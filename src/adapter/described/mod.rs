@@ -24,8 +24,8 @@ use crate::model::{
     DeferCause, Guarantee, IdempotencyKey, Outcome, Reference, Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
-use crate::post::markup;
-use crate::post::template::Mentions;
+use crate::post::template::{DEFAULT_TEMPLATE, Mentions};
+use crate::post::{escape, markup};
 
 pub(super) use check::check;
 
@@ -64,11 +64,11 @@ impl Described {
     fn marked_up(&self, text: &str) -> String {
         match self.description.text.markup {
             Markup::Plain => text.to_owned(),
-            Markup::Html => markup::html(text),
-            Markup::Markdown => markup::markdown(text),
-            Markup::Slack => markup::slack(text),
-            Markup::Zulip => markup::zulip(text),
-            Markup::LittleText => markup::little_text(text),
+            Markup::Html => markup::inline(text),
+            Markup::Markdown => escape::markdown(text),
+            Markup::Slack => escape::slack(text),
+            Markup::Zulip => escape::zulip(text),
+            Markup::LittleText => escape::little_text(text),
         }
     }
 
@@ -186,8 +186,8 @@ impl Adapter for Described {
         let mut room = limit.max;
         for _ in 0..FIT_STEPS {
             let within = Limit { max: room, ..limit };
-            let template = text.template.as_deref();
-            let post = compose::post_as(piece, self.mentions(), &within, template)?;
+            let usual = text.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
+            let post = compose::by(usual, piece, self.mentions(), &within)?;
             if !text.count_markup {
                 return Ok(post);
             }

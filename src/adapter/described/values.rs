@@ -301,6 +301,6 @@ fn environment(place: Place) -> Environment<'static> {
     environment.add_filter("excerpt", |value: &str, max: usize| excerpt(value, max));
     environment.add_filter("base64", |value: &str| BASE64.encode(value.as_bytes()));
     environment.add_filter("json", |value: &str| serde_json::Value::from(value).to_string());
-    environment.add_filter("html", crate::post::markup::html);
+    environment.add_filter("html", crate::post::markup::inline);
     environment
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::reference;
-use crate::adapter::{Doubt, PREFLIGHTS_MAX, answer};
+use crate::adapter::{Doubt, PREFLIGHTS_MAX, Said, answer};
 use crate::model::{Found, Response, Time};
 use crate::post::text::is_allowed;
 use crate::post::{html, link, template};
@@ -114,6 +114,22 @@ pub(super) fn read(sent: &Sent, answers: &[Response]) -> Result<Found, NextPage>
         return Ok(unsure("our statuses since then are too many to read"));
     }
     Err(NextPage { before })
+}
+
+/// The account's newest statuses; what it says in conversations is no news of the blog.
+pub(super) fn newest(account: &str) -> String {
+    format!("{}&exclude_replies=true", NextPage { before: None }.path(account))
+}
+
+/// What a page of statuses shows.
+pub(super) fn said(page: &Response) -> Vec<Said> {
+    let statuses = page.json().as_array().cloned().unwrap_or_default();
+    let said = |status: &Value| Said {
+        reference: reference(status),
+        at: created(status),
+        links: html::hrefs(status["content"].as_str().unwrap_or_default()),
+    };
+    statuses.iter().map(said).collect()
 }
 
 fn alike(url: Option<String>) -> Found {

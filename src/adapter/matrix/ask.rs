@@ -4,11 +4,18 @@
 use serde_json::Value;
 
 use super::{MARK, reference};
-use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, answer};
-use crate::model::{Found, Response, Time};
+use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, Said, answer};
+use crate::model::{Found, Request, Response, Time};
+use crate::post::link;
 
 /// Events of one page.
 const PAGE: usize = 100;
+
+/// The room of a stored request, encoded.
+pub(super) fn room(request: &Request) -> Option<&str> {
+    let path = request.path.strip_prefix("/_matrix/client/v3/rooms/")?;
+    path.split_once('/').map(|(room, _)| room)
+}
 
 /// The page to ask for next.
 #[derive(Debug)]
@@ -66,6 +73,23 @@ pub(super) fn read(
         return Ok(unsure("the room's messages since then are too many to read"));
     }
     Err(NextPage { from })
+}
+
+/// The room's newest events. `room` is encoded.
+pub(super) fn newest(room: &str) -> String {
+    NextPage { from: None }.path(room)
+}
+
+/// What a page of a room shows of ours. `room` is encoded.
+pub(super) fn said(room: &str, user: &str, page: &Response) -> Vec<Said> {
+    let events = page.json()["chunk"].as_array().cloned().unwrap_or_default();
+    let ours = events.iter().filter(|e| e["sender"] == user && e["type"] == "m.room.message");
+    let said = |event: &Value| {
+        let text = event["content"]["body"].as_str().unwrap_or_default();
+        let links = link::find(text).into_iter().map(|range| text[range].to_owned()).collect();
+        Said { reference: reference(room, event), at: sent(event), links }
+    };
+    ours.map(said).collect()
 }
 
 pub(super) fn unsure(why: &str) -> Found {

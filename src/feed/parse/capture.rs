@@ -178,6 +178,10 @@ impl<'a> Capture<'a> {
             }
             self.push(&markup);
         }
+        if self.kind == Kind::Text && void && matches!(self.how, How::AtomShort | How::AtomLong) {
+            // A `<br>` that nobody escaped parts words all the same.
+            self.push(" ");
+        }
         if !tag.empty && !void {
             self.inner.push(tag.name);
         }

@@ -11,18 +11,26 @@ const DECLARATION_WITHIN: usize = 1024;
 /// The guess is made on this much.
 const GUESS_ON: usize = 4 * 1024 * 1024;
 
+/// How an encoding was found.
+const DECLARED: &str = "it is declared";
+const MARKED: &str = "its byte order mark";
+const SHAPED: &str = "the pattern of its bytes";
+const VALID: &str = "all of it is valid";
+
 /// Text and how it was read.
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) text: String,
     pub(super) encoding: &'static str,
+    /// How that was found, in words.
+    pub(super) by: &'static str,
     /// What was wrong with the declaration, if anything.
     pub(super) problem: Option<String>,
 }
 
 impl Decoded {
-    fn fine(text: impl Into<String>, encoding: &'static str) -> Self {
-        Self { text: text.into(), encoding, problem: None }
+    fn fine(text: impl Into<String>, encoding: &'static str, by: &'static str) -> Self {
+        Self { text: text.into(), encoding, by, problem: None }
     }
 }
 
@@ -41,33 +49,33 @@ pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> Decoded {
         if let Some(encoding) = stateful
             && bytes.contains(&0x1B)
         {
-            return with(encoding, bytes);
+            return with(encoding, bytes, DECLARED);
         }
         // Short words in an East Asian encoding may be valid UTF-8, but then of another script.
         if let Some(encoding) = legacy.iter().find(|e| is_east_asian(e))
             && !text.is_ascii()
             && !text.contains(|c| c >= '\u{2000}')
         {
-            return with(encoding, bytes);
+            return with(encoding, bytes, DECLARED);
         }
         let lie = legacy.first().filter(|_| !text.is_ascii());
         let problem = lie.map(|e| format!("declared as {}, but it is UTF-8", e.name()));
-        return Decoded { problem, ..Decoded::fine(text, "UTF-8") };
+        return Decoded { problem, ..Decoded::fine(text, "UTF-8", VALID) };
     }
     for encoding in &legacy {
         let (text, malformed) = encoding.decode_without_bom_handling(bytes);
         if !malformed || is_nearly_clean(&text) {
-            return Decoded::fine(text, encoding.name());
+            return Decoded::fine(text, encoding.name(), DECLARED);
         }
     }
     if let Some(text) = patched_utf8(bytes) {
         let problem = Some("UTF-8 with a few bytes of windows-1252".to_owned());
-        return Decoded { problem, ..Decoded::fine(text, "UTF-8") };
+        return Decoded { problem, ..Decoded::fine(text, "UTF-8", "nearly all of it is valid") };
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(&bytes[..bytes.len().min(GUESS_ON)], true);
     let guess = detector.guess(None, Utf8Detection::Deny);
-    let mut decoded = with(guess, bytes);
+    let mut decoded = with(guess, bytes, "a guess by its bytes");
     decoded.problem = Some(match declared.iter().flatten().next() {
         Some(declared) => format!("declared as {}, but read as {}", declared.name(), guess.name()),
         None => format!("no encoding declared, read as {}", guess.name()),
@@ -75,8 +83,8 @@ pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> Decoded {
     decoded
 }
 
-fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
-    Decoded::fine(encoding.decode_without_bom_handling(bytes).0, encoding.name())
+fn with(encoding: &'static Encoding, bytes: &[u8], by: &'static str) -> Decoded {
+    Decoded::fine(encoding.decode_without_bom_handling(bytes).0, encoding.name(), by)
 }
 
 fn is_utf(encoding: &Encoding) -> bool {
@@ -89,30 +97,38 @@ fn is_east_asian(encoding: &'static Encoding) -> bool {
 
 fn by_mark(bytes: &[u8]) -> Option<Decoded> {
     Some(match bytes {
-        [0xFF, 0xFE, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes),
-        [0, 0, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes),
-        [b'<', 0, 0, 0, ..] => utf32(bytes, u32::from_le_bytes),
-        [0, 0, 0, b'<', ..] => utf32(bytes, u32::from_be_bytes),
+        [0xFF, 0xFE, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes, MARKED),
+        [0, 0, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes, MARKED),
+        [b'<', 0, 0, 0, ..] => utf32(bytes, u32::from_le_bytes, SHAPED),
+        [0, 0, 0, b'<', ..] => utf32(bytes, u32::from_be_bytes, SHAPED),
         [0xEF, 0xBB, 0xBF, rest @ ..] => match utf8(rest) {
-            Some(text) => Decoded::fine(text, "UTF-8"),
-            None => Decoded::fine(patched(rest), "UTF-8"),
+            Some(text) => Decoded::fine(text, "UTF-8", MARKED),
+            None => Decoded::fine(patched(rest), "UTF-8", MARKED),
         },
-        [0xFF, 0xFE, rest @ ..] => with(UTF_16LE, rest),
-        [0xFE, 0xFF, rest @ ..] => with(UTF_16BE, rest),
-        [b'<' | b'{', 0, _, 0, ..] => with(UTF_16LE, bytes),
-        [0, b'<' | b'{', 0, _, ..] => with(UTF_16BE, bytes),
+        [0xFF, 0xFE, rest @ ..] => with(UTF_16LE, rest, MARKED),
+        [0xFE, 0xFF, rest @ ..] => with(UTF_16BE, rest, MARKED),
+        _ if opens_in_utf16(bytes, u16::from_le_bytes) => with(UTF_16LE, bytes, SHAPED),
+        _ if opens_in_utf16(bytes, u16::from_be_bytes) => with(UTF_16BE, bytes, SHAPED),
         _ => return None,
     })
 }
 
-fn utf32(bytes: &[u8], read: fn([u8; 4]) -> u32) -> Decoded {
+/// Whether the first two characters after any space are of ASCII, and the first opens a document.
+fn opens_in_utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> bool {
+    let units = bytes.as_chunks::<2>().0.iter().map(|unit| read(*unit));
+    let mut units = units.map_while(|unit| u8::try_from(unit).ok().filter(|unit| *unit != 0));
+    let opens = units.find(|unit| !unit.is_ascii_whitespace());
+    opens.is_some_and(|first| matches!(first, b'<' | b'{')) && units.next().is_some()
+}
+
+fn utf32(bytes: &[u8], read: fn([u8; 4]) -> u32, by: &'static str) -> Decoded {
     let text: String = bytes
         .as_chunks::<4>()
         .0
         .iter()
         .map(|unit| char::from_u32(read(*unit)).unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect();
-    Decoded::fine(text, "UTF-32")
+    Decoded::fine(text, "UTF-32", by)
 }
 
 /// Valid UTF-8, but for a character that the end cuts off.
@@ -202,12 +218,15 @@ mod tests {
         for (bytes, name) in [
             (utf16(text, u16::to_le_bytes), "UTF-16LE"),
             (utf16(text, u16::to_be_bytes), "UTF-16BE"),
+            (utf16(&format!("\n {text}"), u16::to_le_bytes), "UTF-16LE"),
+            (utf16(&format!("\n {text}"), u16::to_be_bytes), "UTF-16BE"),
             (utf16(&format!("\u{feff}{text}"), u16::to_le_bytes), "UTF-16LE"),
             (utf16(&format!("\u{feff}{text}"), u16::to_be_bytes), "UTF-16BE"),
             (text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect(), "UTF-32"),
             (text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect(), "UTF-32"),
         ] {
-            assert_eq!(read(&bytes, None), (text.to_owned(), name));
+            let (read, encoding) = read(&bytes, None);
+            assert_eq!((read.trim_start(), encoding), (text, name));
         }
     }
 

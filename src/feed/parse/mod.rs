@@ -95,6 +95,8 @@ pub struct Document {
     pub format: Format,
     /// The encoding it was read in.
     pub encoding: &'static str,
+    /// How that was found, in words.
+    pub encoding_by: &'static str,
     /// The feed's title, as plain text.
     pub title: Option<String>,
     /// BCP 47 tag of the feed; entries without one of their own have it too.
@@ -191,6 +193,7 @@ pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
     Ok(Document {
         format,
         encoding: decoded.encoding,
+        encoding_by: decoded.by,
         title: head.title,
         language,
         entries,

@@ -91,6 +91,16 @@ fn links(alias: Alias, names: &[Alias]) -> &[Alias] {
     if alias.kind == AliasKind::Guid { names } else { &[] }
 }
 
+/// Every form of every alias by which an entry may have been remembered.
+#[must_use]
+pub fn forms(feed: &str, entry: &Entry, hosts: &[(String, String)]) -> Vec<Alias> {
+    let mut forms = aliases(feed, entry);
+    let strong: Vec<Alias> = forms.iter().filter(|a| a.kind.is_strong()).copied().collect();
+    forms.extend(strong.iter().map(|alias| narrow(*alias, feed, entry)));
+    forms.extend(side_aliases(feed, entry, hosts));
+    forms
+}
+
 /// A strong alias narrowed by what a known entry says.
 pub(super) fn narrow(alias: Alias, feed: &str, entry: &Entry) -> Alias {
     narrowed(alias, links(alias, &aliases(feed, entry)), entry)

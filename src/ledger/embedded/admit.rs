@@ -79,19 +79,25 @@ impl Batch<'_, '_> {
         &mut self,
         name: &str,
     ) -> Result<(Option<FeedState>, Option<Duration>), LedgerError> {
-        let Some(row) = self.tables.feed::<FeedRow>(name)? else { return Ok((None, None)) };
+        let Some(row) = self.feed_row(name)? else { return Ok((None, None)) };
         let next = self.next_settle(&row, |_| true)?;
         Ok((Some(row.state), next))
     }
 
     pub(super) fn admit(&mut self, intake: Intake) -> Result<Admitted, LedgerError> {
-        let mut row = match self.tables.feed::<FeedRow>(&intake.feed)? {
+        let mut row = match self.feed_row(&intake.feed)? {
             Some(row) => row,
             None => {
                 self.numbers.feed += 1;
                 FeedRow { number: self.numbers.feed, ..FeedRow::default() }
             }
         };
+        if matches!(intake.sight, Sight::Unchanged)
+            && row.known
+            && self.lag(&intake.feed, &row, &intake.state)
+        {
+            return Ok(Admitted::default());
+        }
         row.state = intake.state;
         self.feed_number = row.number;
         let mut admitted = Admitted::default();
@@ -106,7 +112,7 @@ impl Batch<'_, '_> {
         }
         // What this poll did not show is looked for at the next one, and not again at once.
         admitted.next_settle = self.next_settle(&row, |look| look > self.now)?;
-        self.tables.set_feed(&intake.feed, &row)?;
+        self.set_feed_row(&intake.feed, &row)?;
         Ok(admitted)
     }
 
@@ -157,6 +163,9 @@ impl Batch<'_, '_> {
                     }
                 }
                 Decision::New { aliases, hold } => {
+                    // Every post of a feed without dates would be held for ever.
+                    let unsure =
+                        unsure || (!plan.baseline && self.may_be_of_a_lost_one(&entry, false)?);
                     let hold = hold.or(unsure.then_some(HoldReason::Restored));
                     admitted.new += 1;
                     admitted.held += u32::from(hold.is_some());
@@ -259,7 +268,7 @@ impl Batch<'_, '_> {
     }
 
     /// Writes one delivery for each audience that is owed the entry and has none.
-    fn owe(
+    pub(super) fn owe(
         &mut self,
         number: u64,
         audiences: &[(String, u32)],
@@ -267,6 +276,9 @@ impl Batch<'_, '_> {
         hold: Option<&HoldReason>,
     ) -> Result<(), LedgerError> {
         let entry = self.tables.entry(number)?;
+        if entry.same_as.is_some() {
+            return Ok(());
+        }
         let line = self.numbers.lines;
         let mut owed = Vec::new();
         let mut told = None;
@@ -292,6 +304,7 @@ impl Batch<'_, '_> {
                 haunted: false,
                 routing: Routing::Open,
                 absent: Vec::new(),
+                staged: None,
                 request: None,
                 lines: vec![line],
             };

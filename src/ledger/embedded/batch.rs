@@ -12,9 +12,11 @@ use crate::ledger::admission::Habits;
 use crate::ledger::journal::{Head, Line};
 use crate::ledger::witness::{Claimed, Stand, Witness};
 use crate::ledger::{Audience, Lane, LedgerError, Setup, Trust};
+use crate::model::identity::own_marks;
 use crate::model::{DeliveryId, Event, Status, Time};
 
 use super::disk::{Disk, folder_of};
+use super::lag::Lag;
 use super::records::{DeliveryRow, EntryRow, GroupRow, Numbers};
 use super::tables::Tables;
 use super::time::Timekeeper;
@@ -58,6 +60,8 @@ pub(super) struct Core {
     pub(super) witnessed: bool,
     /// Why the witness could not be told of the last commit.
     pub(super) unnoted: Option<String>,
+    /// What polls that brought nothing have left to remember.
+    pub(super) lag: Lag,
     /// The ledger's time.
     pub(super) time: Timekeeper,
     /// The time before the transaction under way followed the clock.
@@ -126,6 +130,7 @@ impl Core {
     /// What a transaction changed here holds with its commit, and only then: a claim that was settled
     /// in vain is still in the world, and a group that was numbered in vain has no number.
     pub(super) fn after(&mut self, committed: bool) {
+        self.lag.after(committed);
         let settled = std::mem::take(&mut self.settled);
         let replaced = self.replaced.take();
         let untimed = self.untimed.take();
@@ -333,6 +338,13 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let mut next = DeliveryRow { status, since, ..row.clone() };
         self.note(id, &mut next, entry, word, told)?;
         self.tables.set_delivery(id, Some((row, entry.settles)), &next, entry.settles)?;
+        if let Status::Published { receipt } = &next.status {
+            for mark in own_marks(&receipt.reference) {
+                if self.tables.known_by(&mark)?.is_none() {
+                    self.tables.set_alias(&mark, id.entry)?;
+                }
+            }
+        }
         Ok(next)
     }
 

@@ -214,6 +214,7 @@ impl Batch<'_, '_> {
             first_sent: row.first_sent.or(Some(self.now)),
             request: Some(request.clone()),
             absent: Vec::new(),
+            staged: None,
             ..row
         };
         let row = self.apply(id, &row, entry, event(number), by.who, &detail)?;

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use crate::ledger::{LedgerError, caps};
 use crate::model::{Status, Time};
 
-use super::admit::FeedRow;
 use super::batch::Batch;
 use super::records::{Agenda, DeliveryRow};
 use super::time::Set;
@@ -34,8 +33,9 @@ impl Batch<'_, '_> {
             }
         }
         self.move_starts(&moved)?;
+        self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
-        for (_, feed) in self.tables.feeds::<FeedRow>()? {
+        for (_, feed) in self.feed_rows()? {
             settling.extend(feed.settling);
         }
         for list in LISTS {
@@ -70,6 +70,9 @@ fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> Del
         _ if sent == Time::EPOCH => sent,
         _ => moved(sent),
     });
+    if let Some(ready) = &mut next.staged {
+        ready.at = moved(ready.at);
+    }
     for absent in &mut next.absent {
         *absent = moved(*absent);
     }

@@ -8,7 +8,7 @@ use crate::ledger::admission::{self, Decision, Today};
 use crate::ledger::{Foreseen, Foresight, Intake, LedgerError, Seen, Sight};
 use crate::model::identity::aliases;
 
-use super::admit::{FeedRow, shortened};
+use super::admit::shortened;
 use super::batch::Batch;
 use super::open::{self, Opened};
 use super::writer::{Finish, Job, refuse};
@@ -17,7 +17,7 @@ impl Batch<'_, '_> {
     /// What [`Batch::admit`] would do; whoever calls this must drop the transaction.
     pub(super) fn foresee(&mut self, intake: Intake) -> Result<Foresight, LedgerError> {
         let feed = intake.feed.clone();
-        let row = self.tables.feed::<FeedRow>(&feed)?;
+        let row = self.feed_row(&feed)?;
         let known = row.as_ref().is_some_and(|row| row.known);
         let mut foresight = Foresight { baseline: !known, ..Foresight::default() };
         let mut numbers = Vec::new();
@@ -81,7 +81,7 @@ impl Batch<'_, '_> {
     }
 
     fn settling_of(&self, feed: &str) -> Result<HashSet<u64>, LedgerError> {
-        let row = self.tables.feed::<FeedRow>(feed)?;
+        let row = self.feed_row(feed)?;
         Ok(row.map(|row| row.settling.into_iter().collect()).unwrap_or_default())
     }
 }

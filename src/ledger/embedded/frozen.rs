@@ -230,6 +230,7 @@ impl Frozen {
                 feed: row.feed,
                 first_seen: row.first_seen,
                 line: row.line,
+                same_as: row.same_as,
                 entry: row.entry,
             }))?;
         }

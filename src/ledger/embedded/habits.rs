@@ -76,10 +76,18 @@ impl Batch<'_, '_> {
             entries.extend(greeted);
             let excess = entries.len().saturating_sub(SKETCHES);
             entries.drain(..excess);
-            let sketches = Sketches { version: SKETCH_VERSION, entries };
-            self.tables.set_meta(&key(row.number), &sketches)?;
+            self.keep_sketches(row.number, entries)?;
         }
         Ok(())
+    }
+
+    pub(super) fn keep_sketches(
+        &mut self,
+        feed: u32,
+        entries: Vec<Sketch>,
+    ) -> Result<(), LedgerError> {
+        let sketches = Sketches { version: SKETCH_VERSION, entries };
+        self.tables.set_meta(&key(feed), &sketches)
     }
 
     /// Whether nobody has heard an entry, and it is in its settle window or vanished in it.

@@ -280,6 +280,7 @@ impl<'txn> Work<'txn> {
         self.numbers.entry = number;
         self.entries += 1;
         let row = EntryRow::new(record.id, record.feed, record.first_seen, 0, record.entry);
+        let row = EntryRow { same_as: record.same_as, ..row };
         self.tables.set_id(row.id.as_bytes(), number)?;
         self.tables.set_entry(number, &row)?;
         Ok(())
@@ -328,6 +329,7 @@ impl<'txn> Work<'txn> {
             haunted: true,
             routing: super::records::Routing::Open,
             absent: Vec::new(),
+            staged: None,
             request: None,
             lines,
         };

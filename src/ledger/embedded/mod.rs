@@ -14,6 +14,7 @@ mod admit;
 mod agree;
 #[cfg(test)]
 mod agree_tests;
+mod alerts;
 mod batch;
 mod claim;
 mod clock_set;
@@ -25,11 +26,13 @@ mod frozen;
 mod habits;
 mod hand;
 mod import;
+mod lag;
 mod lock;
 mod open;
 mod person;
 mod posts;
 mod read;
+mod realias;
 mod records;
 mod restored;
 mod revise;
@@ -52,12 +55,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Status};
+use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
+use super::alert::Concern;
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict, Waiting, Who,
-    hand as by_hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
+    Waiting, Who, hand as by_hand, journal,
 };
 use batch::Batch;
 use disk::Disk;
@@ -212,6 +216,24 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.settle(delivery, number, &outcome, http))
     }
 
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)> {
+        let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
+        let outcome = spent.outcome.clone();
+        self.call(move |batch| {
+            let settled = batch.settle(delivery, number, &outcome, http)?;
+            Ok((settled, batch.claim(next, request)?))
+        })
+    }
+
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
+        self.call(move |batch| batch.stage(delivery, staged))
+    }
+
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
         self.call(move |batch| batch.unfit(delivery, why))
     }
@@ -232,6 +254,11 @@ impl Ledger for Embedded {
         self.call(move |batch| batch.withdraw(&selection, &why, &who))
     }
 
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: Who) -> Reply<Realiased> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.realias(&feed, confirmed.as_deref(), &who))
+    }
+
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<by_hand::Checklist> {
         self.call(move |batch| batch.checklist(only, limit))
     }
@@ -250,6 +277,11 @@ impl Ledger for Embedded {
 
     fn stop_all(&self, why: String, who: Who) -> Reply<()> {
         self.call(move |batch| batch.stop_all(&why, &who))
+    }
+
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<Concern>) -> Reply<usize> {
+        let group = group.to_owned();
+        self.call(move |batch| batch.alert(&group, every, &concerns))
     }
 
     fn trouble(

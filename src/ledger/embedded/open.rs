@@ -14,6 +14,7 @@ use crate::model::{EntryId, Event, Status};
 
 use super::batch::{Batch, Core, Taken};
 use super::disk::{Disk, Files, How, Lent};
+use super::lag::Lag;
 use super::lock::{self, Lock, in_use};
 use super::records::{Agenda, Identity, Numbers};
 use super::restored;
@@ -143,8 +144,10 @@ pub(super) fn first(
     let heard = Witness::open(disk, &witness_path)
         .map_err(|e| unusable(&format!("its witness {}", witness_path.display()), &e))?;
     let host = place.host.clone().or_else(trust::this_host);
+    let mut lost = false;
     match (is_there(disk, path)?, mend) {
         (false, mend) => {
+            lost = heard.is_some() || lock.tells_of_one;
             if mend != Some(Mend::Init) {
                 place.may_begin(heard.is_some(), lock.tells_of_one)?;
             }
@@ -176,6 +179,7 @@ pub(super) fn first(
     let heard = trust::weigh(disk, &witness_path, heard, &found, mend)?;
     let taken_up = heard.renewed.is_some();
     let begins_again = !told && taken_up;
+    lost |= begins_again || (taken_up && !heard.ghosts.is_empty());
     let mut core = Core {
         disk: Arc::clone(&place.disk),
         path: path.clone(),
@@ -194,6 +198,7 @@ pub(super) fn first(
         stand: Stand::default(),
         witnessed: false,
         unnoted: None,
+        lag: Lag::default(),
         time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
         untimed: None,
         clock,
@@ -225,6 +230,9 @@ pub(super) fn first(
         if taken_up {
             batch.haunt_doubts()?;
             batch.hold_news()?;
+        }
+        if lost {
+            batch.follow_a_lost_one()?;
         }
         Ok(())
     })?;

@@ -190,6 +190,12 @@ impl Batch<'_, '_> {
     ) -> Result<Vec<ReplayStep>, LedgerError> {
         let number = replay.selection.entry;
         let mut entry = self.tables.entry(number)?;
+        if let Some(same) = entry.same_as {
+            let same = self.tables.entry(same)?.id.short();
+            return Err(LedgerError::Refused(format!(
+                "it is entry {same} under another name (realias): oncecast replay {same}"
+            )));
+        }
         let groups: Vec<(String, u32)> = match &replay.selection.group {
             Some(name) => match self.core.groups.get(name) {
                 Some(group) => vec![(name.clone(), *group)],
@@ -246,6 +252,12 @@ impl Batch<'_, '_> {
             let row = self.open_generation(first, entry, name, "replay", who, replay)?;
             return Ok(step(self, first, &row, true, "it has not had it"));
         };
+        if again.is_none() && self.may_have_been_lost(entry, &row.status)? {
+            // The lost ledger may have known it by another guid, and so by another key.
+            let why = "it may have it: a lost ledger has sent posts, and this one cannot tell which; look, \
+                       then use --again";
+            return Ok(step(self, id, &row, false, why));
+        }
         let why = match (&row.status, again) {
             (Status::Due { .. }, _) => return Ok(step(self, id, &row, true, "it is already due")),
             (Status::Claimed { .. }, _) => {
@@ -278,16 +290,21 @@ impl Batch<'_, '_> {
             let why = "it may have it, as a lost ledger claimed it: look, then use --again";
             return Ok(step(self, id, &row, false, why));
         }
-        if again.is_none() && row.status == Status::Baseline && self.tables.has_ghosts()? {
-            // The lost ledger may have known it by another guid, and so by another key.
-            let why = "it may have it: a lost ledger has sent posts, and this one cannot tell which; look, \
-                       then use --again";
-            return Ok(step(self, id, &row, false, why));
-        }
         // The old row stays for ever; the new generation has a key of its own.
         let next = DeliveryId { generation: id.generation + 1, ..id };
         let row = self.open_generation(next, entry, name, &why, who, replay)?;
         Ok(step(self, next, &row, true, &why))
+    }
+
+    /// Whether a lost ledger may have sent what this one has not.
+    fn may_have_been_lost(&self, entry: &EntryRow, status: &Status) -> Result<bool, LedgerError> {
+        Ok(match status {
+            Status::Baseline if self.tables.has_ghosts()? => true,
+            Status::Baseline | Status::Held { .. } | Status::Withdrawn { .. } => {
+                self.may_be_of_a_lost_one(&entry.entry, true)?
+            }
+            _ => false,
+        })
     }
 
     /// Whether a lost ledger has claimed any generation up to this one.
@@ -318,6 +335,7 @@ impl Batch<'_, '_> {
             haunted: false,
             routing: Routing::ByHand,
             absent: Vec::new(),
+            staged: None,
             request: None,
             lines: Vec::new(),
         };

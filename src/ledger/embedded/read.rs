@@ -9,7 +9,6 @@ use crate::ledger::{
 use crate::model::identity::aliases;
 use crate::model::{DeliveryId, Entry, EntryId, Status, Time, Why};
 
-use super::admit::FeedRow;
 use super::batch::Batch;
 use super::claim::no_room;
 use super::records::{Agenda, DeliveryRow, EntryRow};
@@ -137,6 +136,7 @@ impl Batch<'_, '_> {
             key: row.key,
             opened: row.opened,
             attempt,
+            staged: row.staged.map(|ready| (ready.staged, self.now.since(ready.at))),
             request: row.request,
         })
     }
@@ -195,7 +195,7 @@ impl Batch<'_, '_> {
             numbers.extend(self.tables.known_by(&alias.fingerprint)?);
         }
         let as_guid = Entry { guid: Some(what.to_owned()), ..Entry::default() };
-        for (feed, _) in self.tables.feeds::<FeedRow>()? {
+        for (feed, _) in self.feed_rows()? {
             for alias in aliases(&feed, &as_guid) {
                 numbers.extend(self.tables.known_by(&alias.fingerprint)?);
             }
@@ -284,7 +284,7 @@ impl Batch<'_, '_> {
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
         let (mut looked, mut notes) = (Vec::new(), Vec::new());
-        for (name, row) in self.tables.feeds::<FeedRow>()? {
+        for (name, row) in self.feed_rows()? {
             let learnt = row.habits.notes();
             if !learnt.is_empty() {
                 notes.push((name.clone(), learnt));

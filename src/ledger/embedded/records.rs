@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerError;
-use crate::model::{DeliveryId, Entry, EntryId, IdempotencyKey, Request, Status, Time};
+use crate::model::{DeliveryId, Entry, EntryId, IdempotencyKey, Request, Staged, Status, Time};
 
 use super::time::Kept;
 
@@ -95,6 +95,9 @@ pub(super) struct EntryRow {
     /// When the last of them was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) edited: Option<Time>,
+    /// The entry that it is under another name, as a person has said: nothing of it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) same_as: Option<u64>,
     /// What it says now.
     pub(super) entry: Entry,
 }
@@ -117,6 +120,7 @@ impl EntryRow {
             learnt: 0,
             vanished: false,
             edits: Vec::new(),
+            same_as: None,
             edited: None,
             entry,
         }
@@ -147,11 +151,22 @@ pub(super) struct DeliveryRow {
     /// What of its group's rules still decides about it.
     #[serde(default, skip_serializing_if = "Routing::is_open")]
     pub(super) routing: Routing,
+    /// What stands ready for it at its platform, unseen, until it is claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) staged: Option<Ready>,
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
     /// Its lines in the journal.
     pub(super) lines: Vec<u64>,
+}
+
+/// What stands ready, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ready {
+    #[serde(flatten)]
+    pub(super) staged: Staged,
+    pub(super) at: Time,
 }
 
 /// What of its group's rules still decides about a delivery.

@@ -3,7 +3,7 @@
 
 use crate::ledger::LedgerError;
 use crate::ledger::witness::Testimony;
-use crate::model::{Event, HoldReason, Status, Time};
+use crate::model::{Entry, Event, HoldReason, Status, Time};
 
 use super::admit::FeedRow;
 use super::batch::Batch;
@@ -21,7 +21,51 @@ pub(super) fn tells_all(said: Option<&Testimony>, ledger: &[u8; 16], numbers: &N
         || said.claims.iter().map(|c| c.number).min().is_some_and(|n| n <= numbers.claim + 1)
 }
 
+/// When this ledger took the place of one that has sent what it does not know of.
+const FOLLOWS: &str = "follows-a-lost-one";
+
 impl Batch<'_, '_> {
+    /// Another ledger has sent what this one does not know of, up to now.
+    pub(super) fn follow_a_lost_one(&mut self) -> Result<(), LedgerError> {
+        self.tables.set_meta(FOLLOWS, &self.now)?;
+        let groups: Vec<u32> = self.core.names.keys().copied().collect();
+        for group in groups {
+            for list in [Agenda::Due, Agenda::Settling, Agenda::Held] {
+                for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
+                    let row = self.delivery(id)?;
+                    if !row.haunted {
+                        continue;
+                    }
+                    // Somebody has looked into an earlier loss, and not into this one.
+                    let settles = self.tables.entry(id.entry)?.settles;
+                    let next = DeliveryRow { haunted: false, ..row.clone() };
+                    self.tables.set_delivery(id, Some((&row, settles)), &next, settles)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The clock was set: that moment keeps its age.
+    pub(super) fn move_loss(&mut self, moved: &impl Fn(Time) -> Time) -> Result<(), LedgerError> {
+        match self.tables.meta::<Time>(FOLLOWS)? {
+            Some(at) => self.tables.set_meta(FOLLOWS, &moved(at)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a lost ledger may have sent an entry that is new here. Its key tells only where its name is
+    /// still the same, and a poll that shows a shorter feed for once does not show it at all. What bears no
+    /// date is `undated`.
+    pub(super) fn may_be_of_a_lost_one(
+        &self,
+        entry: &Entry,
+        undated: bool,
+    ) -> Result<bool, LedgerError> {
+        let Some(at) = self.tables.meta::<Time>(FOLLOWS)? else { return Ok(false) };
+        Ok(entry.published.map_or(undated, |said| said <= at))
+    }
+
     /// What is in doubt in a copy may have been repeated, found or deleted since: it is asked about as
     /// before, and never repeated by itself.
     pub(super) fn haunt_doubts(&mut self) -> Result<(), LedgerError> {
@@ -45,8 +89,8 @@ impl Batch<'_, '_> {
 
     /// What is new at each feed's next poll may have been sent under another name.
     pub(super) fn hold_news(&mut self) -> Result<(), LedgerError> {
-        for (name, row) in self.tables.feeds::<FeedRow>()? {
-            self.tables.set_feed(&name, &FeedRow { restored: true, ..row })?;
+        for (name, row) in self.feed_rows()? {
+            self.set_feed_row(&name, &FeedRow { restored: true, ..row })?;
         }
         Ok(())
     }
@@ -54,13 +98,13 @@ impl Batch<'_, '_> {
     /// What the feeds show at their next poll is remembered and not sent, and what was owed is in
     /// doubt.
     pub(super) fn begin_again(&mut self) -> Result<(), LedgerError> {
-        for (name, row) in self.tables.feeds::<FeedRow>()? {
+        for (name, row) in self.feed_rows()? {
             for number in &row.settling {
                 self.set_settles(*number, None)?;
             }
             // Without its validators the next poll brings a whole document.
             let again = FeedRow { number: row.number, habits: row.habits, ..FeedRow::default() };
-            self.tables.set_feed(&name, &again)?;
+            self.set_feed_row(&name, &again)?;
         }
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
         let mut owed = 0;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::ledger::{LedgerError, Settled};
-use crate::model::{DeferCause, DeliveryId, Event, How, Outcome, Receipt, Status, Time};
+use crate::model::{DeferCause, DeliveryId, Event, How, Outcome, Receipt, Staged, Status, Time};
 
 use super::batch::{Batch, Told};
-use super::records::{DeliveryRow, LaneRow};
+use super::records::{DeliveryRow, LaneRow, Ready};
 
 /// A delivery that was provably not performed this often is given up, visibly. With rests that grow
 /// to an hour that is about two days.
@@ -144,6 +144,19 @@ impl Batch<'_, '_> {
             lane.rests_until = Some(self.now.plus(rest.min(WAIT_MAX)));
         }
         self.tables.set_lane(name, &lane)
+    }
+
+    /// Keeps what stands ready for a delivery, unless it is no longer due: then nothing refers to it.
+    pub(super) fn stage(&mut self, id: DeliveryId, staged: Staged) -> Result<bool, LedgerError> {
+        let row = self.delivery(id)?;
+        if !matches!(row.status, Status::Due { .. }) || row.request.is_some() {
+            return Ok(false);
+        }
+        let entry = self.tables.entry(id.entry)?;
+        let detail = staged.in_words();
+        let row = DeliveryRow { staged: Some(Ready { staged, at: self.now }), ..row };
+        self.apply(id, &row, &entry, Event::Staged, "daemon", &detail)?;
+        Ok(true)
     }
 
     pub(super) fn unfit(&mut self, id: DeliveryId, why: String) -> Result<(), LedgerError> {

@@ -113,7 +113,7 @@ impl Batch<'_, '_> {
         if self.core.setup.groups.is_empty() {
             return Ok(());
         }
-        for (name, mut row) in self.tables.feeds::<FeedRow>()? {
+        for (name, mut row) in self.feed_rows()? {
             if row.settling.is_empty() || self.is_heard(&name) {
                 continue;
             }
@@ -126,7 +126,7 @@ impl Batch<'_, '_> {
                     self.forget(number, "its feed is no longer in the config")?;
                 }
             }
-            self.tables.set_feed(&name, &row)?;
+            self.set_feed_row(&name, &row)?;
         }
         Ok(())
     }

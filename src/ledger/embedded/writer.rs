@@ -57,7 +57,7 @@ pub(super) fn run(
         tracing::warn!(%error, "old copies of the ledger cannot be taken away");
     }
     let mut copying = Copying::default();
-    while let Ok(message) = queue.recv() {
+    while let Some(message) = next(&mut open, queue) {
         let mut jobs = Vec::new();
         let mut after = None;
         let mut next = Some(message);
@@ -96,6 +96,9 @@ pub(super) fn run(
             },
             Some(Message::Close(answer)) => {
                 copying.end();
+                if open.core.lag.left().is_some() {
+                    batch(&mut open, vec![catches_up()]);
+                }
                 if open.core.daemon.is_some() {
                     batch(&mut open, vec![ends()]);
                 }
@@ -110,6 +113,38 @@ pub(super) fn run(
             _ => {}
         }
     }
+}
+
+/// The next message; what polls have left is written in time, and a busy queue does not put it off.
+fn next(open: &mut Opened, queue: &mpsc::Receiver<Message>) -> Option<Message> {
+    loop {
+        let Some(left) = open.core.lag.left() else { return queue.recv().ok() };
+        if !left.is_zero() {
+            match queue.recv_timeout(left) {
+                Ok(message) => return Some(message),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        batch(open, vec![catches_up()]);
+        open.core.lag.tried();
+        if open.core.lag.left().is_some_and(|left| left.is_zero()) {
+            // It cannot be written now, and others wait.
+            return queue.recv().ok();
+        }
+    }
+}
+
+/// Writes what polls have left to remember.
+fn catches_up() -> Job {
+    Box::new(|batch| {
+        let result = batch.map_err(Clone::clone).and_then(|batch| batch.guarded(Batch::catch_up));
+        Box::new(move |commit| {
+            if let Err(error) = result.and_then(|()| commit.clone()) {
+                tracing::warn!(%error, "when feeds were last asked is not written down");
+            }
+        })
+    })
 }
 
 /// The last word of a daemon that ends as it should.

@@ -176,6 +176,21 @@ impl FeedState {
         }
     }
 
+    /// Whether nothing differs but when it was asked, how that ended in words, and when it is asked next.
+    #[must_use]
+    pub fn is_same_but_for_times(&self, other: &Self) -> bool {
+        let timeless = |state: &Self| Self {
+            next_poll: Time::EPOCH,
+            why_next: Why::default(),
+            last_success: state.last_success.map(|_| Time::EPOCH),
+            last_unconditional: state.last_unconditional.map(|_| Time::EPOCH),
+            last_outcome: None,
+            fresh: None,
+            ..state.clone()
+        };
+        timeless(self) == timeless(other)
+    }
+
     /// Asks at once, whatever was remembered against it: a person says so.
     #[must_use]
     pub fn woken(self) -> Self {

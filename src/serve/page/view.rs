@@ -51,7 +51,7 @@ pub(super) async fn page(
     let (overview, waiting) = shared.look().await;
     let facts = shared.facts();
     let now = shared.clock.now();
-    let health = shared.health(&overview, &waiting, &facts);
+    let health = shared.health(&overview, &facts);
     let hand = shared.hand_list(None).await.ok();
     let recent = shared.ledger.recent(RECENT).await.unwrap_or_default();
     let waits: Vec<Value> = waiting.iter().filter_map(waits).collect();

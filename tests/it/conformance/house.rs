@@ -22,9 +22,9 @@ use super::cases::Case;
 use super::platforms::{Platform, SECRETS};
 use super::server::Server;
 
-const START: Time = Time::from_millis(1_767_323_045_000);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+pub const START: Time = Time::from_millis(1_767_323_045_000);
+pub const HOUR: Duration = Duration::from_secs(3_600);
+pub const DAY: Duration = Duration::from_secs(86_400);
 /// Longer than any timeout of ours.
 const TOO_LONG: Duration = Duration::from_secs(90);
 /// How often a lane with nothing to do is looked at.
@@ -51,6 +51,11 @@ pub struct Cell {
 
 /// Plays one cell on a clock of its own.
 pub fn play(platform: Box<dyn Platform>, case: &Case) -> Cell {
+    alone(scene(platform, case))
+}
+
+/// Lets a scene be played on a clock that it alone moves.
+pub fn alone<T>(scene: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -60,9 +65,9 @@ pub fn play(platform: Box<dyn Platform>, case: &Case) -> Cell {
         // While somebody could speak through this, the clock moves only when it is moved.
         let (still, until) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || until.recv());
-        let cell = scene(platform, case).await;
+        let end = scene.await;
         drop(still);
-        cell
+        end
     })
 }
 
@@ -70,16 +75,7 @@ async fn scene(platform: Box<dyn Platform>, case: &Case) -> Cell {
     let folder = tempfile::tempdir().unwrap();
     let clock = TokioClock::starting_at(START);
     let server = Server::open(platform, case, Arc::clone(&clock)).await;
-    let text = format!(
-        "[ledger]\npath = \"state/ledger.redb\"\n[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
-         [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\nevery = \"1d\"\n{}",
-        server.with(|platform| platform.config(&server.url))
-    );
-    let file = folder.path().join("oncecast.toml");
-    let env = |name: &str| SECRETS.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
-    let config = Config::parse(&text, &file, Secrets::Resolve, &env)
-        .unwrap_or_else(|report| panic!("{report}\n{text}"));
-
+    let config = config_of(&server, folder.path());
     let feed = folder.path().join("feed.xml");
     let old = archive(3);
     std::fs::write(&feed, rss(&old)).unwrap();
@@ -111,6 +107,24 @@ async fn scene(platform: Box<dyn Platform>, case: &Case) -> Cell {
     Cell { seen, status, waited: server.waited(), strayed: server.strayed(), leaks }
 }
 
+/// A config with one feed in the folder, and the platform's one integration and group.
+pub fn config_of(server: &Server, folder: &Path) -> Config {
+    config(folder, server, "readers")
+}
+
+/// The same, and what it calls its group.
+pub fn config(folder: &Path, server: &Server, group: &str) -> Config {
+    let text = format!(
+        "[ledger]\npath = \"state/ledger.redb\"\n[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
+         [[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\nevery = \"1d\"\n{}",
+        server.with(|platform| platform.config(&server.url)).replace("readers", group)
+    );
+    let file = folder.join("oncecast.toml");
+    let env = |name: &str| SECRETS.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+    Config::parse(&text, &file, Secrets::Resolve, &env)
+        .unwrap_or_else(|report| panic!("{report}\n{text}"))
+}
+
 /// Files that hold a secret; the one that is there for them is not among them.
 fn leaks(folder: &Path) -> Vec<String> {
     let mut leaks = Vec::new();
@@ -128,14 +142,14 @@ fn leaks(folder: &Path) -> Vec<String> {
     leaks
 }
 
-struct House {
-    parts: Parts,
+pub struct House {
+    pub parts: Parts,
     poller: Poller,
     lane: Lane,
 }
 
 impl House {
-    async fn open(config: &Config, clock: &Arc<TokioClock>) -> Self {
+    pub async fn open(config: &Config, clock: &Arc<TokioClock>) -> Self {
         let ledger: Arc<dyn Ledger> =
             Embedded::open(place_of(config), clock.clone()).await.unwrap();
         ledger.configure(setup_of(config)).await.unwrap();
@@ -148,19 +162,19 @@ impl House {
         Self { parts, poller, lane }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.parts.ledger.close().await.unwrap();
     }
 
     /// Where the delivery of the new post stands.
-    async fn status(&self) -> Status {
+    pub async fn status(&self) -> Status {
         let mut found = self.parts.ledger.find(NEW).await.unwrap();
         assert_eq!(found.len(), 1);
         found.remove(0).deliveries.remove(0).status
     }
 
-    /// Lets so much time go by.
-    async fn run(&mut self, server: &Server, span: Duration) {
+    /// Lets so much time go by; true where it was killed in the middle.
+    pub async fn run(&mut self, server: &Server, span: Duration) -> bool {
         let mut left = span;
         loop {
             let wait = {
@@ -170,11 +184,12 @@ impl House {
                     tokio::select! {
                         wait = &mut step => break wait,
                         () = server.hangs() => tokio::time::advance(TOO_LONG).await,
+                        () = server.kills() => return true,
                     }
                 }
             };
             if left.is_zero() {
-                return;
+                return false;
             }
             let wait = wait.max(Duration::from_secs(1)).min(left);
             tokio::time::advance(wait).await;

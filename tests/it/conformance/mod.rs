@@ -5,9 +5,12 @@
 //! into `tests/golden/conformance.txt`; the laws in [`assert_laws`] hold whatever is written there.
 
 mod cases;
+mod check;
 mod house;
+mod kills;
 mod platforms;
 mod server;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

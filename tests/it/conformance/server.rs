@@ -87,6 +87,18 @@ struct Desk {
     calls: Mutex<Calls>,
     /// Somebody waits for an answer that will not come.
     hanging: Notify,
+    /// Where the caller dies.
+    cut: Option<Cut>,
+    dying: Notify,
+}
+
+/// The request at which the daemon is killed.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// Its number, from 1.
+    pub at: usize,
+    /// Whether it was performed before.
+    pub performed: bool,
 }
 
 #[derive(Default)]
@@ -96,15 +108,28 @@ struct Calls {
     strayed: usize,
     /// Requests that are not done with.
     open: usize,
+    /// All that came.
+    all: usize,
 }
 
 impl Server {
     pub async fn open(platform: Box<dyn Platform>, case: &Case, clock: Arc<TokioClock>) -> Self {
+        Self::cutting(platform, case, clock, None).await
+    }
+
+    /// A platform in the middle of whose request the daemon is killed.
+    pub async fn cutting(
+        platform: Box<dyn Platform>,
+        case: &Case,
+        clock: Arc<TokioClock>,
+        cut: Option<Cut>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (calls, hanging) = (Mutex::default(), Notify::new());
         let platform = Mutex::new(platform);
-        let desk = Arc::new(Desk { platform, case: *case, clock, calls, hanging });
+        let dying = Notify::new();
+        let desk = Arc::new(Desk { platform, case: *case, clock, calls, hanging, cut, dying });
         let ours = Arc::clone(&desk);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -127,8 +152,18 @@ impl Server {
         self.desk.hanging.notified().await;
     }
 
+    /// The moment at which the daemon is to be killed.
+    pub async fn kills(&self) {
+        self.desk.dying.notified().await;
+    }
+
     pub fn strayed(&self) -> usize {
         self.desk.calls.lock().unwrap().strayed
+    }
+
+    /// How many publish calls came.
+    pub fn published(&self) -> usize {
+        self.desk.calls.lock().unwrap().publishes.len()
     }
 
     /// How long after the first publish call the second came.
@@ -148,6 +183,24 @@ impl Desk {
         let Some(call) = read(&mut stream, self.clock.now()).await? else { return Ok(()) };
         if call.path.starts_with(ELSEWHERE) {
             self.calls.lock().unwrap().strayed += 1;
+        }
+        let number = {
+            let mut calls = self.calls.lock().unwrap();
+            calls.all += 1;
+            calls.all
+        };
+        if let Some(cut) = self.cut.filter(|cut| cut.at == number) {
+            if cut.performed {
+                let mut platform = self.platform.lock().unwrap();
+                if platform.publishes(&call) {
+                    platform.take(&call)
+                } else {
+                    platform.answer(&call)
+                };
+            }
+            self.dying.notify_one();
+            while stream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {}
+            return Ok(());
         }
         if self.is_down(call.now) {
             return self.answer(&mut stream, Answer::text(503, "")).await;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use oncecast::ledger::alert::Concern;
 use oncecast::ledger::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status, Verdict,
-    Waiting, hand, journal,
+    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status,
+    Verdict, Waiting, hand, journal,
 };
-use oncecast::model::{DeliveryId, FeedState, Guarantee, Request};
+use oncecast::model::{DeliveryId, FeedState, Guarantee, Request, Staged};
 
 /// How often each verb fails.
 #[derive(Debug, Default)]
@@ -25,18 +26,24 @@ pub struct Faulty {
     fault: Fault,
     settles: AtomicU32,
     claims: AtomicU32,
+    joined: AtomicU32,
     pub failed: tokio::sync::Notify,
 }
 
 impl Faulty {
     pub fn over(real: Arc<dyn Ledger>, fault: Fault) -> Self {
-        let (settles, claims, failed) = Default::default();
-        Self { real, fault, settles, claims, failed }
+        let (settles, claims, joined, failed) = Default::default();
+        Self { real, fault, settles, claims, joined, failed }
     }
 
     /// How often it has failed.
     pub fn faults(&self) -> u32 {
         self.settles.load(Ordering::SeqCst) + self.claims.load(Ordering::SeqCst)
+    }
+
+    /// How often one commit was asked to settle and to claim.
+    pub fn joined(&self) -> u32 {
+        self.joined.load(Ordering::SeqCst)
     }
 
     fn fails<T: Send + 'static>(&self, count: &AtomicU32, times: u32) -> Option<Reply<T>> {
@@ -56,6 +63,18 @@ impl Ledger for Faulty {
     }
     fn settle(&self, spent: &Spent) -> Reply<Settled> {
         self.fails(&self.settles, self.fault.settles).unwrap_or_else(|| self.real.settle(spent))
+    }
+    fn settle_and_claim(
+        &self,
+        spent: &Spent,
+        next: DeliveryId,
+        request: Request,
+    ) -> Reply<(Settled, Claim)> {
+        self.joined.fetch_add(1, Ordering::SeqCst);
+        let fails = self.fails(&self.settles, self.fault.settles);
+        fails
+            .or_else(|| self.fails(&self.claims, self.fault.claims))
+            .unwrap_or_else(|| self.real.settle_and_claim(spent, next, request))
     }
     fn configure(&self, setup: Setup) -> Reply<()> {
         self.real.configure(setup)
@@ -81,6 +100,9 @@ impl Ledger for Faulty {
     fn reclaim(&self, delivery: DeliveryId, guarantee: Guarantee) -> Reply<Claim> {
         self.real.reclaim(delivery, guarantee)
     }
+    fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
+        self.real.stage(delivery, staged)
+    }
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
         self.real.unfit(delivery, why)
     }
@@ -96,6 +118,9 @@ impl Ledger for Faulty {
     fn withdraw(&self, selection: Selection, why: String, who: String) -> Reply<Vec<DeliveryView>> {
         self.real.withdraw(selection, why, who)
     }
+    fn realias(&self, feed: &str, confirmed: Option<String>, who: String) -> Reply<Realiased> {
+        self.real.realias(feed, confirmed, who)
+    }
     fn checklist(&self, only: Option<DeliveryId>, limit: usize) -> Reply<hand::Checklist> {
         self.real.checklist(only, limit)
     }
@@ -110,6 +135,9 @@ impl Ledger for Faulty {
     }
     fn stop_all(&self, why: String, who: String) -> Reply<()> {
         self.real.stop_all(why, who)
+    }
+    fn alert(&self, group: &str, every: Duration, concerns: Vec<Concern>) -> Reply<usize> {
+        self.real.alert(group, every, concerns)
     }
     fn trouble(&self, lane: &str, why: String, wait: Option<Duration>, bad: bool) -> Reply<()> {
         self.real.trouble(lane, why, wait, bad)

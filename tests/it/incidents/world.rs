@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use oncecast::clock::{Clock as _, TokioClock};
 use oncecast::config::{Config, Secrets};
+use oncecast::daemon::alerts::Watch;
 use oncecast::daemon::{lane_of, place_of, setup_of};
 use oncecast::flow::deliver::{Lane, Next};
 use oncecast::flow::poll::Poller;
 use oncecast::flow::{Bell, Parts, Pulse};
-use oncecast::ledger::embedded::Embedded;
+use oncecast::ledger::embedded::disk::{Disk, Files};
+use oncecast::ledger::embedded::{Embedded, Place};
 use oncecast::ledger::{
     DeliveryView, EntryView, Ledger, LedgerError, Replay, ReplayStep, Selection, Work,
 };
@@ -45,8 +47,10 @@ pub struct World {
     clock: Arc<TokioClock>,
     pub net: Arc<Net>,
     pub parts: Parts,
+    disk: Arc<dyn Disk>,
     pollers: Vec<Poller>,
     lanes: Vec<Lane>,
+    watch: Option<Watch>,
     /// While somebody could speak through this, the clock moves only when the test moves it.
     _still: mpsc::Sender<()>,
 }
@@ -59,11 +63,25 @@ impl World {
 
     /// A blog under this guard, and groups with what stands in their integrations.
     pub async fn with(guard: &str, groups: &[(&str, &str)]) -> Self {
+        Self::with_more(guard, groups, "").await
+    }
+
+    /// The same, and further feeds, which every group hears too.
+    pub async fn hearing(feeds: &[&str], guard: &str, groups: &[(&str, &str)]) -> Self {
+        let feeds = feeds.iter().enumerate();
+        let feeds: String = feeds
+            .map(|(n, url)| format!("[[feed]]\nname = \"feed-{n}\"\nurl = {url:?}\n"))
+            .collect();
+        Self::with_more(guard, groups, &feeds).await
+    }
+
+    /// The same, with more tables after them.
+    pub async fn with_more(guard: &str, groups: &[(&str, &str)], more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let groups: String = groups.iter().map(|(name, more)| group(name, more)).collect();
         let text = format!(
             "[ledger]\npath = {:?}\nwitness = {:?}\n[guard]\n{guard}\n\
-             [[feed]]\nname = \"blog\"\nurl = {FEED:?}\n{groups}",
+             [[feed]]\nname = \"blog\"\nurl = {FEED:?}\n{groups}\n{more}",
             folder.path().join("state/ledger.redb"),
             folder.path().join("elsewhere/witness"),
         );
@@ -72,11 +90,13 @@ impl World {
         let config = Config::parse(&text, &file, Secrets::Resolve, &|_| None).expect("a config");
         let clock = TokioClock::starting_at(START);
         let net = Net::new(Arc::clone(&clock));
-        let parts = parts(&config, &clock, &net).await.expect("opens");
+        let disk: Arc<dyn Disk> = Arc::new(Files);
+        let parts = parts(&config, &clock, &net, &disk).await.expect("opens");
         let (still, until) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || until.recv());
-        let (pollers, lanes) = (Vec::new(), Vec::new());
-        let mut world = Self { folder, config, clock, net, parts, pollers, lanes, _still: still };
+        let (pollers, lanes, watch) = (Vec::new(), Vec::new(), None);
+        let mut world =
+            Self { folder, config, clock, net, parts, disk, pollers, lanes, watch, _still: still };
         world.begin();
         world
     }
@@ -89,10 +109,15 @@ impl World {
         self.pollers = self.config.feeds.iter().map(poller).collect();
         let lane = |integration| lane_of(&self.config, integration, &self.parts);
         self.lanes = self.config.integrations.iter().map(lane).collect();
+        self.watch = Watch::of(&self.config, &self.parts);
     }
 
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     pub fn state(&self) -> PathBuf {
@@ -111,6 +136,11 @@ impl World {
     /// What the blog's server answers from now on.
     pub fn answers(&self, status: u16, body: Vec<u8>, whole: bool) {
         self.net.serve(FEED, Served { status, body, whole });
+    }
+
+    /// What another feed says from now on.
+    pub fn at(&self, url: &str, posts: &[Post]) {
+        self.net.serve(url, Served { status: 200, body: rss(posts), whole: true });
     }
 
     /// What the blog says for so long.
@@ -138,6 +168,11 @@ impl World {
             let mut wait = left;
             for poller in &self.pollers {
                 wait = wait.min(poller.turn().await.unwrap_or(LEDGER_REST));
+            }
+            if let Some(watch) = &self.watch {
+                watch.turn().await.ok();
+                // The real loop looks every minute.
+                wait = wait.min(5 * MINUTE);
             }
             for lane in &mut self.lanes {
                 wait = wait.min(work(lane, self.parts.ledger.as_ref()).await);
@@ -167,19 +202,31 @@ impl World {
     }
 
     pub async fn stop(&mut self) {
-        (self.pollers, self.lanes) = (Vec::new(), Vec::new());
+        (self.pollers, self.lanes, self.watch) = (Vec::new(), Vec::new(), None);
         self.parts.ledger.close().await.expect("closed");
     }
 
     pub async fn start(&mut self) -> Result<(), LedgerError> {
-        self.parts = parts(&self.config, &self.clock, &self.net).await?;
+        self.parts = parts(&self.config, &self.clock, &self.net, &self.disk).await?;
         self.begin();
         Ok(())
     }
 
     /// Another process with the same config and disk.
     pub async fn another(&self) -> Result<Parts, LedgerError> {
-        parts(&self.config, &self.clock, &self.net).await
+        parts(&self.config, &self.clock, &self.net, &self.disk).await
+    }
+
+    /// Puts another disk under the ledger.
+    pub async fn on(&mut self, disk: Arc<dyn Disk>) {
+        self.disk = disk;
+        self.restart().await.expect("opens");
+    }
+
+    /// Puts another network under the lanes.
+    pub fn over(&mut self, wire: Arc<Wire>) {
+        self.parts.wire = wire;
+        self.begin();
     }
 
     /// Puts another ledger under the loops.
@@ -232,9 +279,11 @@ async fn parts(
     config: &Config,
     clock: &Arc<TokioClock>,
     net: &Arc<Net>,
+    disk: &Arc<dyn Disk>,
 ) -> Result<Parts, LedgerError> {
     let clock = Arc::clone(clock);
-    let ledger: Arc<dyn Ledger> = Embedded::open(place_of(config), clock.clone()).await?;
+    let place = Place { disk: Arc::clone(disk), ..place_of(config) };
+    let ledger: Arc<dyn Ledger> = Embedded::open(place, clock.clone()).await?;
     ledger.configure(setup_of(config)).await?;
     let wire = Wire::over(net.clone(), Fuse::default());
     Ok(Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) })

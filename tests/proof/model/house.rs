@@ -192,7 +192,7 @@ impl House {
         let call = tokio::spawn(async move {
             let base = "https://platform.example/".parse().expect("a URL");
             let to = Endpoint { base, timeout: Duration::from_secs(60) };
-            wire.publish(held, &to, &CallSecrets::default(), &Reader).await
+            wire.publish(held, &to, &CallSecrets::default(), &Reader, &Known::default()).await
         });
         self.calls.insert(permit, (answer, call));
         Ok(())

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oncecast::adapter::CallSecrets;
+use oncecast::adapter::{CallSecrets, Known};
 use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend, Place};
 use oncecast::ledger::{Audience, Lane, Ledger as _, LedgerError, Permit, Policy, Setup, Spent};
@@ -124,6 +124,7 @@ pub(super) async fn publish(permit: Permit, answer: Answer) -> Spent {
         &Endpoint { base, timeout: Duration::from_secs(60) },
         &CallSecrets::default(),
         &Reader,
+        &Known::default(),
     )
     .await
 }

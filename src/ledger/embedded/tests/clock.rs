@@ -97,10 +97,10 @@ impl Machine {
         self.poll();
     }
 
-    /// Nothing is new, but it is a commit, and so the ledger keeps what it has learnt of time.
+    /// A poll that failed is a commit, and so the ledger keeps what it has learnt of time.
     fn poll(&mut self) {
         let intake =
-            Intake { feed: "blog".into(), sight: Sight::Unchanged, state: FeedState::default() };
+            Intake { feed: "blog".into(), sight: Sight::Nothing, state: FeedState::default() };
         run(self.ledger(), move |batch| batch.admit(intake)).expect("admitted");
     }
 

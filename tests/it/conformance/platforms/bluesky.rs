@@ -59,6 +59,13 @@ impl Platform for Pds {
             }
             return self.open_session();
         }
+        if call.is("GET", "/xrpc/com.atproto.repo.listRecords") {
+            let newest = self.records.iter().rev();
+            let records: Vec<Value> = newest
+                .map(|(rkey, value)| json!({ "uri": Self::uri(rkey), "cid": "c", "value": value }))
+                .collect();
+            return Answer::json(200, &json!({ "records": records }));
+        }
         assert!(call.is("GET", "/xrpc/com.atproto.repo.getRecord"), "{call:?}");
         let rkey = call.path.rsplit('=').next().unwrap();
         match self.records.get(rkey) {

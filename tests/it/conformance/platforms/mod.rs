@@ -3,9 +3,12 @@
 
 mod bluesky;
 mod described;
+pub mod discord;
+pub mod ghost;
 mod mastodon;
 mod matrix;
 mod webhook;
+pub mod wordpress;
 
 use std::time::Duration;
 
@@ -14,7 +17,8 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 5] = [
+pub const SECRETS: [(&str, &str); 6] = [
+    ("KIT_GHOST", "6489c1b7d5f0a2:5ec2e7f00ba4cafe5ec2e7f00ba4cafe"),
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
     ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
@@ -58,16 +62,20 @@ pub trait Platform: Send {
 /// A row's name, adapter first, and its platform.
 pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 
-/// Every row of the table.
+/// Every row of the table: what is written by hand, and what is data.
 pub fn rows() -> Vec<Row> {
     [ROWS, described::ROWS].concat()
 }
 
-const ROWS: &[Row] = &[
+/// The adapters that are written by hand.
+pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
+    ("discord", || Box::new(discord::Discord::default())),
+    ("ghost", || Box::new(ghost::Site::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
     ("matrix", || Box::new(matrix::Homeserver::default())),
     ("webhook", || Box::new(webhook::Receiver::new(false))),
     ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
+    ("wordpress", || Box::new(wordpress::Site::default())),
 ];
