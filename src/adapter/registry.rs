@@ -7,9 +7,11 @@ use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
 use super::described::{self, Described};
 use super::discord::Discord;
+use super::discord_webhook::DiscordWebhook;
 use super::ghost::Ghost;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
+use super::ping::Ping;
 use super::webhook::Webhook;
 use super::wordpress::WordPress;
 use crate::config::{Group, Integration, Platform};
@@ -27,8 +29,12 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
             Arc::new(Bluesky { url, identifier, password })
         }
         Platform::Discord { token } => Arc::new(Discord { url, token }),
+        Platform::DiscordWebhook { address, user } => {
+            Arc::new(DiscordWebhook { url, address, user })
+        }
         Platform::WordPress { user, password } => Arc::new(WordPress { url, user, password }),
         Platform::Ghost { token } => Arc::new(Ghost { url, token }),
+        Platform::Ping { kind } => Arc::new(Ping { kind }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Described { description, secrets, user, set, .. } => {
             Arc::new(Described { url, description, secrets, user, set })

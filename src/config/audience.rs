@@ -47,9 +47,12 @@ pub(super) fn check(
                 let pair = first.link.as_ref().zip(second.link.as_ref());
                 pair.is_some_and(|(one, two)| same_url(one) == same_url(two))
             } else {
-                // Where an API has rooms, or is told where to, they are audiences of their own.
+                // A thread is an audience of its own within a webhook's channel; so is what an API that is
+                // described calls a room, or is told in `set`.
                 first.integration == second.integration
-                    && (&first.room, &first.set) == (&second.room, &second.set)
+                    && first.room == second.room
+                    && first.link == second.link
+                    && first.set == second.set
             }
         };
         let Some(first) = groups[..at].iter().find(same) else { continue };
@@ -79,6 +82,13 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
         }
         (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
             one_server && one_secret(one, two)
+        }
+        (
+            Platform::DiscordWebhook { address: one, .. },
+            Platform::DiscordWebhook { address: two, .. },
+        ) => one_secret(one, two),
+        (Platform::Ping { .. }, Platform::Ping { .. }) => {
+            one_server && first.platform.kind() == second.platform.kind()
         }
         (Platform::WordPress { .. }, Platform::WordPress { .. })
         | (Platform::Ghost { .. }, Platform::Ghost { .. }) => one_server,

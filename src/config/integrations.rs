@@ -12,7 +12,7 @@ use super::problem::{Fault, Problems};
 use super::rows::{Row, rows};
 use super::secret::Vault;
 use super::table::Table;
-use super::{Caps, Integration, MatrixLogin, Pace, Platform, Secret};
+use super::{Caps, Integration, MatrixLogin, Pace, PingKind, Platform, Secret};
 
 /// A short timeout only manufactures doubt.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,6 +35,8 @@ const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
 const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
+/// Tells every search engine that takes part.
+const INDEXNOW: &str = "https://api.indexnow.org/indexnow";
 /// The version of the API whose documentation we follow.
 const DISCORD: &str = "https://discord.com/api/v10";
 /// A signing secret in bytes (Standard Webhooks, "Signature scheme").
@@ -55,7 +57,7 @@ pub(super) fn read<'t>(
         let place = description.as_ref().and_then(|description| description.url.as_deref());
         let url = url(table, kind, place, out);
         let (its_pace, its_caps) = match kind {
-            Some("webhook") => (PACE_WEBHOOK, CAPS_WEBHOOK),
+            Some("webhook" | "websub" | "webmention" | "indexnow") => (PACE_WEBHOOK, CAPS_WEBHOOK),
             Some("by-hand") => (PACE_BY_HAND, CAPS_BY_HAND),
             _ => (PACE, CAPS),
         };
@@ -68,6 +70,7 @@ pub(super) fn read<'t>(
             _ => DOUBT_AFTER,
         };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
+        let expires = table.read(&i::EXPIRES, out);
         let platform = match description {
             Some(description) => described::platform(table, kind?, description, vault, out),
             None if described::is_described(kind?) => None,
@@ -79,7 +82,7 @@ pub(super) fn read<'t>(
             out.warn(&table.place(i::URL.name), &table.title(i::URL.name), what);
         }
         let name = name.to_owned();
-        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after })
+        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after, expires })
     })
 }
 
@@ -108,7 +111,8 @@ fn url(
 ) -> Option<Url> {
     let usual = match kind {
         Some("bluesky") => Some(BLUESKY),
-        Some("discord") => Some(DISCORD),
+        Some("discord" | "discord-webhook") => Some(DISCORD),
+        Some("indexnow") => Some(INDEXNOW),
         _ => place,
     };
     if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
@@ -124,8 +128,9 @@ fn url(
         return Url::parse(NOWHERE).ok();
     }
     let text = table.need(&i::URL, out)?;
-    // A webhook's address is whole: a slash or a query in it may be what makes it work.
-    let read = if kind == Some("webhook") { address::web(&text) } else { address::base(&text) };
+    // An endpoint's address is whole: a slash or a query in it may be what makes it work.
+    let whole = matches!(kind, Some("webhook" | "websub" | "webmention" | "indexnow"));
+    let read = if whole { address::web(&text) } else { address::base(&text) };
     let bad = match read {
         Ok(url) => return Some(url),
         Err(bad) => bad,
@@ -201,12 +206,21 @@ fn platform(
             Platform::Bluesky { identifier, password: password? }
         }
         "discord" => Platform::Discord { token: vault.need(table, "token", out)? },
+        "discord-webhook" => {
+            let user = table.read(&i::USER, out).map(|user| user.trim().to_owned());
+            Platform::DiscordWebhook { address: vault.need(table, "secret", out)?, user }
+        }
         "wordpress" => {
             let user = table.need(&i::USER, out);
             let password = vault.need(table, "password", out);
             Platform::WordPress { user: user?.trim().to_owned(), password: password? }
         }
         "ghost" => Platform::Ghost { token: vault.need(table, "token", out)? },
+        "websub" => Platform::Ping { kind: PingKind::WebSub },
+        "webmention" => Platform::Ping { kind: PingKind::Webmention },
+        "indexnow" => {
+            Platform::Ping { kind: PingKind::IndexNow { key: vault.need(table, "token", out)? } }
+        }
         "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })

@@ -156,9 +156,25 @@ fn the_sample_is_a_good_config() {
     assert_eq!(config.warnings, [""; 0]);
     let mut kinds: Vec<_> = config.integrations.iter().map(|i| i.platform.kind()).collect();
     kinds.dedup();
-    let described = ["custom", "resend"];
-    let own = ["mastodon", "bluesky", "matrix", "discord", "wordpress", "ghost", "webhook"];
-    assert_eq!(kinds, [&own[..], &described, &["by-hand"]].concat());
+    assert_eq!(
+        kinds,
+        [
+            "mastodon",
+            "bluesky",
+            "matrix",
+            "discord",
+            "discord-webhook",
+            "wordpress",
+            "ghost",
+            "websub",
+            "webmention",
+            "indexnow",
+            "webhook",
+            "custom",
+            "resend",
+            "by-hand"
+        ]
+    );
 }
 
 #[test]
@@ -196,6 +212,7 @@ fn the_sample_shows_the_defaults() {
         .collect();
     let stripped = stripped.replace("url = \"https://bsky.social\"", "");
     let stripped = stripped.replace("url = \"https://discord.com/api/v10\"", "");
+    let stripped = stripped.replace("url = \"https://api.indexnow.org/indexnow\"", "");
     assert_eq!(
         format!("{:?}", sample.integrations),
         format!("{:?}", read(&stripped).unwrap().integrations)

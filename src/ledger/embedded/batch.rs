@@ -222,6 +222,11 @@ impl<'txn, 'core> Batch<'txn, 'core> {
         let numbers: Numbers = tables.meta("numbers")?.unwrap_or_default();
         let now = core.now();
         let set = core.time.wants();
+        let before = core.time;
+        let woken = core.time.wakes();
+        if woken.is_some() {
+            core.untimed.get_or_insert(before);
+        }
         let mut batch = Self {
             tables,
             core,
@@ -232,6 +237,9 @@ impl<'txn, 'core> Batch<'txn, 'core> {
             claims: Vec::new(),
             poisoned: None,
         };
+        if let Some((since, slept)) = woken {
+            batch.guarded(|batch| batch.sleep_through(since, slept)).ok();
+        }
         if let Some(set) = set {
             // What cannot be moved gives up the transaction: nothing is counted by a wrong date.
             batch.guarded(|batch| batch.set_clock(&set)).ok();

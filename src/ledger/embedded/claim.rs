@@ -90,11 +90,10 @@ impl Batch<'_, '_> {
             self.look_later(id, &row, settled)?;
             return Ok(Claim::Gone(row.status.kind()));
         }
-        if matches!(guarantee, Guarantee::Keyed { .. })
-            && let Some(wait) = self.core.time.unsure_of(first)
-        {
-            let why = "how long this machine was off is not known yet".to_owned();
-            return Ok(Claim::NotNow { wait: Some(wait), why });
+        if matches!(guarantee, Guarantee::Keyed { .. }) && self.core.time.is_unsure_of(first) {
+            // Only the wall clock could tell, and told too short the receiver has forgotten the key.
+            let why = "this machine was off since, and nobody counted for how long".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
         }
         // An unknown clock closes the window: the longer of the two tellings counts.
         let elapsed = self.now.since(first).max(self.core.clock.now().since(first));
@@ -225,14 +224,7 @@ impl Batch<'_, '_> {
 
     /// The lane's newest claims, as its caps count them: oldest first.
     pub(super) fn counted(&self, lane: u32, most: u32) -> Result<Vec<Time>, LedgerError> {
-        let time = &self.core.time;
-        let since = self.now.minus(caps::LONGEST).minus(time.uncounted());
-        let mut claims = self.tables.claims(lane, since, most)?;
-        for claim in &mut claims {
-            *claim = time.counted(*claim);
-        }
-        claims.sort_unstable();
-        Ok(claims)
+        self.tables.claims(lane, self.now.minus(caps::LONGEST), most)
     }
 
     /// Whether a lost ledger has claimed this delivery and nobody has looked into it since.

@@ -2,6 +2,7 @@
 //! one commit with the ledger's new time.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::ledger::{LedgerError, caps};
 use crate::model::{Status, Time};
@@ -22,9 +23,11 @@ impl Batch<'_, '_> {
         let after = set.after.unwrap_or(Time::EPOCH);
         let moved = |time: Time| if time > after { set.shift.of(time) } else { time };
 
+        // Claims stand as old as was counted, on either side of a gap. Where the clock goes back, those that
+        // count no more go with it: left where they are they would lie ahead, and count for ever.
         let counts = before.min(self.now).minus(caps::LONGEST);
         for lane in 1..=self.numbers.lane {
-            self.tables.move_claims(lane, after.max(counts), moved)?;
+            self.tables.move_claims(lane, counts, |time| set.shift.of(time))?;
         }
         for (name, mut lane) in self.tables.lanes()? {
             if let Some(until) = lane.rests_until {
@@ -56,6 +59,21 @@ impl Batch<'_, '_> {
         }
         let detail = format!("the machine's clock was set: {before} is now {}", self.now);
         self.house("clock", "clock", &detail)
+    }
+}
+
+impl Batch<'_, '_> {
+    /// Nobody counted for a while: no claim is older for it, whatever the date says.
+    pub(super) fn sleep_through(
+        &mut self,
+        since: Time,
+        slept: Duration,
+    ) -> Result<(), LedgerError> {
+        let counts = since.minus(caps::LONGEST);
+        for lane in 1..=self.numbers.lane {
+            self.tables.move_claims(lane, counts, |time| time.plus(slept))?;
+        }
+        Ok(())
     }
 }
 

@@ -404,7 +404,7 @@ fn create(
             let ledger = EntryId::from_bytes(id);
             let made = clock.now();
             tables.set_meta("identity", &Identity { ledger, made, layout: LAYOUT, host })?;
-            let time = Kept { uptime: clock.uptime(), gap: None };
+            let time = Kept { uptime: clock.uptime(), ..Kept::default() };
             let claim = ghosts.iter().map(|g| g.number).max().unwrap_or(0);
             tables.set_meta(
                 "numbers",

@@ -4,9 +4,9 @@
 //!
 //! The time runs with the machine's counter since boot. Where the wall clock leaps away from it and
 //! stays there for a minute, the ledger's time follows, and all that waits or counts moves with it, so
-//! that everything keeps its age. Across a reboot nobody has counted: the wall clock's word for the gap
-//! is taken for dates at once; for caps and for the windows of keys only when the clock has run for ten
-//! minutes without being set.
+//! that everything keeps its age. Across a reboot nobody has counted, and the wall clock's word for the gap
+//! is no more than a word. Dates go by it at once, and the starts of a daemon when the clock has run for ten
+//! minutes without being set. Caps never do: to them no time has passed. Nor is any key repeated after it.
 
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ pub(super) struct Kept {
     /// A gap that is not believed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gap: Option<Gap>,
+    /// When the newest gap began, believed or not: nobody knows how old is what was done until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) off: Option<Time>,
 }
 
 /// A time in which nobody counted, as long as the wall clock says.
@@ -111,6 +114,9 @@ pub(super) struct Timekeeper {
     told: Time,
     uptime: Option<Uptime>,
     gap: Option<Gap>,
+    off: Option<Time>,
+    /// A gap that the claims have not slept through yet: since when, and how long.
+    slept: Option<(Time, Duration)>,
     leap: Option<Leap>,
 }
 
@@ -118,16 +124,17 @@ impl Timekeeper {
     /// Goes on from what the last commit told.
     pub(super) fn from(latest: Time, kept: Kept, clock: &dyn Clock) -> Self {
         let uptime = clock.uptime();
-        let (told, gap) = match passed(kept.uptime, uptime) {
-            Some(passed) => (latest.plus(passed), kept.gap),
+        let (told, gap, off, slept) = match passed(kept.uptime, uptime) {
+            Some(passed) => (latest.plus(passed), kept.gap, kept.off, None),
             None => {
                 let more = kept.gap.map_or(Duration::ZERO, Gap::length);
                 let to = latest.max(clock.now());
-                (to, Some(Gap { from: latest, to, more }))
+                let gap = Gap { from: latest, to, more };
+                (to, Some(gap), Some(latest), Some((latest, to.since(latest))))
             }
         };
         let anchor = Anchor { time: told, mark: Mark::here(), uptime };
-        Self { anchor, told, uptime, gap, leap: None }
+        Self { anchor, told, uptime, gap, off, slept, leap: None }
     }
 
     /// Now. It never goes back by itself.
@@ -177,6 +184,8 @@ impl Timekeeper {
         self.told = set.shift.of(self.told);
         self.anchor = Anchor { time: self.told, mark: Mark::here(), uptime: self.uptime };
         self.leap = Some(Leap { by: Shift::between(self.told, self.told), since: self.told });
+        let moves = |off: &Time| set.after.is_none_or(|after| *off > after);
+        self.off = self.off.map(|off| if moves(&off) { set.shift.of(off) } else { off });
         // Its end is what was wrong.
         self.gap = self
             .gap
@@ -187,15 +196,16 @@ impl Timekeeper {
 
     /// What the next commit keeps.
     pub(super) const fn kept(&self) -> Kept {
-        Kept { uptime: self.uptime, gap: self.gap }
+        Kept { uptime: self.uptime, gap: self.gap, off: self.off }
     }
 
-    /// How much longer a window must look back than it says: a gap that is not believed counts as none.
-    pub(super) fn uncounted(&self) -> Duration {
-        self.gap.map_or(Duration::ZERO, Gap::length)
+    /// A gap through which the claims must be moved, so that they are no older after it: since when, and
+    /// by how much. It is told once.
+    pub(super) const fn wakes(&mut self) -> Option<(Time, Duration)> {
+        self.slept.take()
     }
 
-    /// A moment as the caps count it.
+    /// A moment as what has not believed the gap counts it.
     pub(super) fn counted(&self, time: Time) -> Time {
         match self.gap {
             Some(gap) if time <= gap.from => time.plus(gap.length()),
@@ -203,10 +213,9 @@ impl Timekeeper {
         }
     }
 
-    /// How long until the age of what was done at `time` can be known; `None` where it is.
-    pub(super) fn unsure_of(&self, time: Time) -> Option<Duration> {
-        self.gap.filter(|gap| time <= gap.from)?;
-        Some(BELIEVED.saturating_sub(self.stood()).max(Duration::from_secs(1)))
+    /// Whether nobody has counted how long it is since `time`.
+    pub(super) fn is_unsure_of(&self, time: Time) -> bool {
+        self.off.is_some_and(|off| time <= off)
     }
 
     /// How far the ledger's time is ahead of a clock that it does not follow yet, or never will since

@@ -208,12 +208,12 @@ const DEFAULT: Api = Api {
 };
 
 api!(SLACK_WEBHOOK:
-    integration = "kind = \"slack-webhook\"\nsecret = { env = \"KIT_HOOK\" }",
+    integration = "kind = \"slack-webhook\"\nsecret = { env = \"KIT_SLACK\" }",
     publish = "/services/T0/B0/s3cret-hook-of-the-kit",
     made = |_| Answer::text(200, "ok"),
-    other = |_, call| Answer::text(if call.path == secret("KIT_HOOK") { 400 } else { 404 }, "no_text"),
-    refused = |_| Answer::text(400, &format!("invalid_payload for {}", secret("KIT_HOOK"))),
-    authorised = |call| call.path == secret("KIT_HOOK"),
+    other = |_, call| Answer::text(if call.path == secret("KIT_SLACK") { 400 } else { 404 }, "no_text"),
+    refused = |_| Answer::text(400, &format!("invalid_payload for {}", secret("KIT_SLACK"))),
+    authorised = |call| call.path == secret("KIT_SLACK"),
 );
 
 api!(SLACK:

@@ -4,9 +4,11 @@
 mod bluesky;
 mod described;
 pub mod discord;
+pub mod discord_webhook;
 pub mod ghost;
 mod mastodon;
 mod matrix;
+mod ping;
 mod webhook;
 pub mod wordpress;
 
@@ -17,12 +19,15 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 6] = [
+pub const SECRETS: [(&str, &str); 9] = [
+    ("KIT_INDEXNOW", "5ec2e7-0f-the-kit-indexnow"),
+    ("KIT_HOOK", "https://discord.com/api/webhooks/9/s3cret-half-of-the-address"),
+    ("KIT_HOOK_TOKEN", "s3cret-half-of-the-address"),
     ("KIT_GHOST", "6489c1b7d5f0a2:5ec2e7f00ba4cafe5ec2e7f00ba4cafe"),
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
     ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
-    ("KIT_HOOK", "/services/T0/B0/s3cret-hook-of-the-kit"),
+    ("KIT_SLACK", "/services/T0/B0/s3cret-hook-of-the-kit"),
     ("KIT_SPACE", "/v1/spaces/A/messages?key=k&token=s3cret-space-of-the-kit"),
 ];
 
@@ -71,10 +76,14 @@ pub fn rows() -> Vec<Row> {
 pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
     ("discord", || Box::new(discord::Discord::default())),
+    ("discord_webhook", || Box::new(discord_webhook::Webhook::default())),
     ("ghost", || Box::new(ghost::Site::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
     ("matrix", || Box::new(matrix::Homeserver::default())),
+    ("ping/indexnow", || Box::new(ping::Told::by("indexnow"))),
+    ("ping/webmention", || Box::new(ping::Told::by("webmention"))),
+    ("ping/websub", || Box::new(ping::Told::by("websub"))),
     ("webhook", || Box::new(webhook::Receiver::new(false))),
     ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
     ("wordpress", || Box::new(wordpress::Site::default())),
