@@ -106,7 +106,7 @@ pub(super) fn is_earlier(made: Timestamp, response: &Response) -> bool {
 }
 
 /// The answer's `Date`.
-fn date(response: &Response) -> Option<Timestamp> {
+pub(super) fn date(response: &Response) -> Option<Timestamp> {
     http_date(response.header("date")?)
 }
 

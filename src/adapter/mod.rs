@@ -7,6 +7,7 @@ mod answer;
 mod bluesky;
 mod by_hand;
 mod compose;
+mod described;
 mod discord;
 mod discord_webhook;
 mod draft;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Adapter;
 use super::bluesky::Bluesky;
 use super::by_hand::ByHand;
+use super::described::{self, Described};
 use super::discord::Discord;
 use super::discord_webhook::DiscordWebhook;
 use super::ghost::Ghost;
@@ -13,7 +14,7 @@ use super::matrix::Matrix;
 use super::ping::Ping;
 use super::webhook::Webhook;
 use super::wordpress::WordPress;
-use crate::config::{Integration, Platform};
+use crate::config::{Group, Integration, Platform};
 
 /// The adapter of an integration.
 #[must_use]
@@ -35,8 +36,24 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
         Platform::Ghost { token } => Arc::new(Ghost { url, token }),
         Platform::Ping { kind } => Arc::new(Ping { kind }),
         Platform::ByHand => Arc::new(ByHand),
+        Platform::Described { description, secrets, user, set, .. } => {
+            Arc::new(Described { url, description, secrets, user, set })
+        }
         Platform::Matrix { login } => {
             Arc::new(Matrix { url, name: integration.name.clone(), login })
         }
     }
+}
+
+/// Whether an integration can keep what it declares, for a group of it: descriptions are written by people.
+///
+/// # Errors
+/// In words, what is wrong with its description.
+pub fn check(integration: &Integration, group: &Group) -> Result<(), String> {
+    let Platform::Described { description, secrets, user, set, .. } = integration.platform.clone()
+    else {
+        return Ok(());
+    };
+    let url = integration.url.clone();
+    described::check(&Described { url, description, secrets, user, set }, group)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::adapter::registry;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::daemon::{self, House, Running};
@@ -24,6 +25,20 @@ pub(super) fn load(path: &Path) -> Result<Config, Failure> {
                 format!(
                     "failed to use {}: the template of group {:?}: {error}",
                     path.display(),
+                    group.name
+                ),
+            ));
+        }
+        let integration = config.integrations.iter().find(|i| i.name == group.integration);
+        if let Some(integration) = integration
+            && let Err(error) = registry::check(integration, group)
+        {
+            return Err(Failure::new(
+                exit::CONFIG,
+                format!(
+                    "failed to use {}: the description of integration {:?}, for group {:?}: {error}",
+                    path.display(),
+                    integration.name,
                     group.name
                 ),
             ));

@@ -47,10 +47,12 @@ pub(super) fn check(
                 let pair = first.link.as_ref().zip(second.link.as_ref());
                 pair.is_some_and(|(one, two)| same_url(one) == same_url(two))
             } else {
-                // A thread is an audience of its own within a webhook's channel.
+                // A thread is an audience of its own within a webhook's channel; so is what an API that is
+                // described calls a room, or is told in `set`.
                 first.integration == second.integration
                     && first.room == second.room
                     && first.link == second.link
+                    && first.set == second.set
             }
         };
         let Some(first) = groups[..at].iter().find(same) else { continue };
@@ -104,6 +106,18 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
                     ) => local_part(one) == local_part(two),
                     _ => false,
                 }
+        }
+        (
+            Platform::Described { kind: one, secrets: ours, user, set, .. },
+            Platform::Described { kind: two, secrets: theirs, user: other, set: others, .. },
+        ) => {
+            let pairs = || ours.iter().zip(theirs);
+            one == two
+                && one_server
+                && (user, set) == (other, others)
+                && !ours.is_empty()
+                && ours.len() == theirs.len()
+                && pairs().all(|((one, a), (two, b))| one == two && one_secret(a, b))
         }
         _ => false,
     }

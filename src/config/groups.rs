@@ -6,13 +6,14 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::address;
+use super::described;
 use super::keys::group as g;
 use super::problem::{Fault, Problems};
 use super::routes;
 use super::rows::{Row, no_such, rows};
 use super::rules::{Rule, mismatch, string};
 use super::table::Table;
-use super::{Feed, Group, Integration};
+use super::{Feed, Group, Integration, Platform};
 use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
@@ -45,13 +46,27 @@ pub(super) fn read<'t>(
         let kind = found.and_then(|row| row.made.as_ref()).map(|made| made.platform.kind());
         let feeds = heard(table, feeds, alerted.contains(name), out);
         let template = table.read(&g::TEMPLATE, out);
-        let room = room(table, kind, out);
+        let platform = found.and_then(|row| row.made.as_ref()).map(|made| &made.platform);
+        let described = match platform {
+            Some(Platform::Described { kind, description, .. }) => Some((*kind, &**description)),
+            _ => None,
+        };
+        let room = match described {
+            Some((kind, description)) => described::room(table, kind, description, out),
+            // An integration that is wrong is told of, and what its rooms are like is not known.
+            None if kind.is_none() => table.read(&g::ROOM, out),
+            None => room(table, kind, out),
+        };
+        let set = described::of_group(table, platform, out);
         let visibility = visibility(table, out);
         let language = language(table, out);
-        let when_absent = when_absent(table, kind, out);
+        let mute = described.is_some_and(|(_, description)| description.find.is_none());
+        let when_absent = when_absent(table, kind, mute, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
         for (key, owners) in OF_KIND {
-            if let Some(kind) = kind.filter(|kind| table.has(key) && !owners.contains(kind)) {
+            let of_described = key == "room" && described.is_some();
+            let stray = |kind: &&str| table.has(key) && !owners.contains(kind) && !of_described;
+            if let Some(kind) = kind.filter(stray) {
                 let owners: Vec<String> = owners.iter().map(|owner| format!("{owner:?}")).collect();
                 let owners = owners.join(" or ");
                 let what = format!(
@@ -69,6 +84,7 @@ pub(super) fn read<'t>(
             feeds,
             template,
             room,
+            set,
             visibility,
             language,
             when_absent,
@@ -187,15 +203,18 @@ fn visibility(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {
 }
 
 /// What becomes of a post in doubt that the platform does not have; it must be one that can be asked.
-fn when_absent(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> WhenAbsent {
+fn when_absent(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    mute: bool,
+    out: &mut Problems<'_>,
+) -> WhenAbsent {
     let key = g::WHEN_ABSENT;
     if table.read(&key, out) != Some("send") {
         return WhenAbsent::Wait;
     }
-    if let Some(
-        kind @ ("webhook" | "discord-webhook" | "websub" | "webmention" | "indexnow" | "by-hand"),
-    ) = kind
-    {
+    let silent = ["webhook", "discord-webhook", "websub", "webmention", "indexnow", "by-hand"];
+    if let Some(kind) = kind.filter(|kind| mute || silent.contains(kind)) {
         let what = format!("{kind} cannot be asked what it has: nothing is known to be absent");
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::address::{self, is_loopback};
+use super::described;
 use super::keys::{caps as c, integration as i, pace as p};
 use super::problem::{Fault, Problems};
 use super::rows::{Row, rows};
@@ -50,8 +51,11 @@ pub(super) fn read<'t>(
     rows(root, "integration", &i::NAME, out, |table, name, out| {
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
-        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"));
-        let url = url(table, kind, out);
+        let description = kind.and_then(|kind| described::read(table, kind, vault, out));
+        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"))
+            || description.as_ref().is_some_and(|description| description.is_repeatable());
+        let place = description.as_ref().and_then(|description| description.url.as_deref());
+        let url = url(table, kind, place, out);
         let (its_pace, its_caps) = match kind {
             Some("webhook" | "websub" | "webmention" | "indexnow") => (PACE_WEBHOOK, CAPS_WEBHOOK),
             Some("by-hand") => (PACE_BY_HAND, CAPS_BY_HAND),
@@ -67,7 +71,11 @@ pub(super) fn read<'t>(
         };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
         let expires = table.read(&i::EXPIRES, out);
-        let platform = platform(table, kind?, vault, out);
+        let platform = match description {
+            Some(description) => described::platform(table, kind?, description, vault, out),
+            None if described::is_described(kind?) => None,
+            None => platform(table, kind?, vault, out),
+        };
         let (url, platform) = (url?, platform?);
         if url.scheme() == "http" && !is_loopback(&url) {
             let what = "http sends posts and secrets unencrypted; write https if the server has it";
@@ -95,12 +103,17 @@ fn known_keys(table: &Table<'_>, kind: Option<&'static str>, out: &mut Problems<
     }
 }
 
-fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
+fn url(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    place: Option<&str>,
+    out: &mut Problems<'_>,
+) -> Option<Url> {
     let usual = match kind {
         Some("bluesky") => Some(BLUESKY),
         Some("discord" | "discord-webhook") => Some(DISCORD),
         Some("indexnow") => Some(INDEXNOW),
-        _ => None,
+        _ => place,
     };
     if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
         return address::base(usual).ok();

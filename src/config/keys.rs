@@ -128,6 +128,18 @@ pub(super) mod integration {
             "webmention",
             "indexnow",
             "by-hand",
+            "custom",
+            "dev-to",
+            "discourse",
+            "lemmy",
+            "linkedin-member",
+            "linkedin-organisation",
+            "mattermost",
+            "resend",
+            "slack",
+            "slack-webhook",
+            "telegram",
+            "zulip",
         ]),
         "\"mastodon\"",
     );
@@ -144,16 +156,42 @@ pub(super) mod integration {
         key("identifier", text("a handle, a DID or a mail address", ID_MAX), "\"me.example.org\"");
     pub(in crate::config) const USER: Key<Text> =
         key("user", text("a user name, or a full user id", ID_MAX), "\"@poster:example.org\"");
+    pub(in crate::config) const DESCRIBE: Key<Text> = key(
+        "describe",
+        text("the path of a description, or ntfy, google-chat or micropub", PATH_MAX),
+        "\"my-api.toml\"",
+    );
+    pub(in crate::config) const SET: &str = "set";
     pub(in crate::config) const PACE: &str = "pace";
     pub(in crate::config) const CAPS: &str = "caps";
     /// The keys of some kinds, and whose they are.
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
-        ("secret", &["webhook", "discord-webhook"]),
+        ("secret", &["webhook", "discord-webhook", "custom", "slack-webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix", "discord", "ghost", "indexnow"]),
+        ("token", TOKEN),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix", "wordpress", "discord-webhook"]),
-        ("password", &["bluesky", "matrix", "wordpress"]),
+        ("user", &["matrix", "wordpress", "discord-webhook", "custom", "discourse", "zulip"]),
+        ("password", &["bluesky", "matrix", "wordpress", "custom"]),
+        ("describe", &["custom"]),
+        ("set", &["custom", "linkedin-member", "linkedin-organisation", "resend", "zulip"]),
+    ];
+    const TOKEN: &[&str] = &[
+        "mastodon",
+        "matrix",
+        "discord",
+        "ghost",
+        "indexnow",
+        "custom",
+        "dev-to",
+        "discourse",
+        "lemmy",
+        "linkedin-member",
+        "linkedin-organisation",
+        "mattermost",
+        "resend",
+        "slack",
+        "telegram",
+        "zulip",
     ];
     pub(in crate::config) const ALL: &[&str] = &[
         "name",
@@ -170,6 +208,8 @@ pub(super) mod integration {
         "identifier",
         "user",
         "password",
+        "describe",
+        SET,
     ];
 }
 
@@ -201,7 +241,10 @@ pub(super) mod group {
     );
     pub(in crate::config) const ROOM: Key<Text> = key(
         "room",
-        text("a room id (!...), an alias (#name:server) or a channel's id", ID_MAX),
+        text(
+            "a room id (!...), an alias (#name:server), or what the platform calls its channel",
+            ID_MAX,
+        ),
         "\"!abc:example.org\"",
     );
     pub(in crate::config) const VISIBILITY: Key<Choice> =
@@ -234,6 +277,7 @@ pub(super) mod group {
         "when_absent",
         "link",
         "limit",
+        "set",
         ONLY,
         EXCEPT,
         "max_age",
@@ -291,6 +335,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("app_password", "password"),
     ("base_url", "url"),
     ("channel", "room"),
+    ("chat", "room"),
+    ("api_key", "token"),
     ("feeds", "feed"),
     ("handle", "identifier"),
     ("homeserver", "url"),

@@ -5,6 +5,8 @@
 mod address;
 mod alerts;
 mod audience;
+pub mod describe;
+mod described;
 mod feeds;
 mod groups;
 mod house;
@@ -24,8 +26,10 @@ mod table;
 mod tests;
 pub mod units;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -213,6 +217,19 @@ pub enum Platform {
         /// An app password.
         password: Secret,
     },
+    /// `kind = "custom"`, and the platforms that are shipped as data: any HTTP API.
+    Described {
+        /// The `kind`.
+        kind: &'static str,
+        /// What the API is like.
+        description: Arc<describe::Description>,
+        /// Its secrets, by their key.
+        secrets: BTreeMap<String, Secret>,
+        /// Who posts, where the API wants to know.
+        user: Option<String>,
+        /// What it wants to know besides.
+        set: BTreeMap<String, String>,
+    },
     /// `kind = "discord"`: a bot.
     Discord {
         /// The bot's token.
@@ -296,6 +313,7 @@ impl Platform {
             Self::Ping { kind: PingKind::Webmention } => "webmention",
             Self::Ping { kind: PingKind::IndexNow { .. } } => "indexnow",
             Self::ByHand => "by-hand",
+            Self::Described { kind, .. } => kind,
         }
     }
 }
@@ -320,8 +338,11 @@ pub struct Group {
     pub feeds: Vec<String>,
     /// What a post says, in minijinja; `None` is the platform's own default.
     pub template: Option<String>,
-    /// Where within the integration: a Matrix room id or alias, a Discord channel's id.
+    /// Where within the integration: a Matrix room id or alias, a Discord channel's id, or what a
+    /// description calls so.
     pub room: Option<String>,
+    /// What a description wants to know of a group.
+    pub set: BTreeMap<String, String>,
     /// Mastodon: `public`, `unlisted` or `private`.
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.

@@ -14,18 +14,56 @@ pub enum Unit {
     Graphemes,
     /// UTF-8 bytes.
     Bytes,
-    /// UTF-16 code units: what a browser counts, and never less than characters.
+    /// Unicode code points.
+    Characters,
+    /// UTF-16 code units.
     Utf16,
+    /// As X counts: an emoji, and each letter of most scripts, as two.
+    /// <https://docs.x.com/fundamentals/counting-characters>
+    Weighted,
+    /// Code points, but emoji by their UTF-8 bytes, as Threads counts.
+    /// <https://developers.facebook.com/docs/threads/posts>
+    EmojiBytes,
 }
 
 impl Unit {
-    fn count(self, text: &str) -> usize {
+    /// The length of a text.
+    fn of(self, text: &str) -> usize {
         match self {
             Self::Graphemes => graphemes(text),
             Self::Bytes => text.len(),
+            Self::Characters => text.chars().count(),
             Self::Utf16 => text.encode_utf16().count(),
+            Self::Weighted => text
+                .graphemes(true)
+                .map(|one| if is_emoji(one) { 2 } else { one.chars().map(weight).sum() })
+                .sum(),
+            Self::EmojiBytes => text
+                .graphemes(true)
+                .map(|one| if is_emoji(one) { one.len() } else { one.chars().count() })
+                .sum(),
         }
     }
+}
+
+/// What X counts a character as: its configuration names the ranges that count as one.
+const fn weight(c: char) -> usize {
+    match c as u32 {
+        0..=4351 | 8192..=8205 | 8208..=8223 | 8242..=8247 => 1,
+        _ => 2,
+    }
+}
+
+/// Whether a grapheme may be shown as an emoji; more than are, so that nothing is counted short.
+fn is_emoji(grapheme: &str) -> bool {
+    grapheme.chars().any(|c| {
+        matches!(c, '\u{203c}' | '\u{2049}' | '\u{20e3}' | '\u{2122}' | '\u{2139}' | '\u{fe0f}')
+            || matches!(
+                c,
+                '\u{2190}'..='\u{2bff}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}'
+            )
+            || matches!(c, '\u{1f000}'..='\u{1faff}')
+    })
 }
 
 /// How long a post may be.
@@ -45,7 +83,7 @@ impl Limit {
     /// The length of a text as the platform counts it; never less than the platform would.
     #[must_use]
     pub fn measure(&self, text: &str) -> usize {
-        let count = |part: &str| self.unit.count(part);
+        let count = |part: &str| self.unit.of(part);
         let Some(url_length) = self.url_length else { return count(text) };
         let mut total = 0;
         let mut from = 0;
@@ -89,8 +127,8 @@ pub struct Fitted {
 /// What cannot be left out is too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its links alone are longer than the {max} {} that the platform takes", match unit {
-    Unit::Graphemes | Unit::Utf16 => "characters",
     Unit::Bytes => "bytes",
+    _ => "characters",
 })]
 pub struct TooLong {
     unit: Unit,
@@ -199,19 +237,16 @@ fn room(runs: &[Run], at: usize, limit: &Limit, gaps: usize) -> usize {
     let units = match limit.unit {
         Unit::Bytes => limit.max.saturating_sub(others.len() + gaps),
         // The others joined count at least what they count apart, less one at each seam.
-        Unit::Graphemes => {
-            let left = limit.max.saturating_sub(limit.measure(&others).saturating_sub(runs.len()));
-            body.grapheme_indices(true).nth(left).map_or(body.len(), |(at, _)| at)
-        }
-        Unit::Utf16 => {
-            let mut left = limit.max.saturating_sub(limit.measure(&others) + gaps);
-            let fits = |c: &char| {
-                left.checked_sub(c.len_utf16()).is_some_and(|rest| {
-                    left = rest;
-                    true
-                })
-            };
-            body.chars().take_while(fits).map(char::len_utf8).sum()
+        unit => {
+            let mut left =
+                limit.max.saturating_sub(limit.measure(&others).saturating_sub(runs.len()));
+            let beyond = body.grapheme_indices(true).find(|(_, grapheme)| {
+                let length = unit.of(grapheme);
+                let fits = length <= left;
+                left = left.saturating_sub(length);
+                !fits
+            });
+            beyond.map_or(body.len(), |(at, _)| at)
         }
     };
     floor(body, bytes.min(units).min(body.len().saturating_sub(1)))
@@ -281,6 +316,15 @@ mod tests {
 
     const BLUESKY: Limit =
         Limit { unit: Unit::Graphemes, max: 300, url_length: None, max_bytes: Some(3000) };
+
+    const UNITS: [Unit; 6] = [
+        Unit::Graphemes,
+        Unit::Bytes,
+        Unit::Characters,
+        Unit::Utf16,
+        Unit::Weighted,
+        Unit::EmojiBytes,
+    ];
 
     fn characters(max: usize) -> Limit {
         Limit { unit: Unit::Graphemes, max, url_length: None, max_bytes: None }
@@ -353,6 +397,16 @@ mod tests {
         assert!(short.text.len() > 2900, "{}", short.text.len());
     }
 
+    #[test]
+    fn each_platform_counts_in_its_own_way() {
+        let text = "a\u{e9}\u{65e5}\u{1f600}";
+        let counted: Vec<usize> = UNITS.iter().map(|unit| unit.of(text)).collect();
+        assert_eq!(counted, [4, 10, 4, 5, 6, 7]);
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let counted: Vec<usize> = UNITS.iter().map(|unit| unit.of(family)).collect();
+        assert_eq!(counted, [1, 18, 5, 8, 2, 18]);
+    }
+
     /// Some scripts join a letter with the space or comma behind it, which a cut takes away.
     fn ended(grapheme: &str) -> &str {
         grapheme.trim_end().trim_end_matches([',', ';', ':', '-'])
@@ -370,7 +424,7 @@ mod tests {
             ], 0..8),
             max in 0usize..90,
             max_bytes in proptest::option::of(0usize..200),
-            unit in prop_oneof![Just(Unit::Graphemes), Just(Unit::Bytes), Just(Unit::Utf16)],
+            unit in proptest::sample::select(&UNITS),
             url_length in proptest::option::of(Just(23usize)),
         ) {
             let text = parts.concat();

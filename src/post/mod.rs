@@ -1,6 +1,7 @@
 //! What a group will read: plain text from HTML, a template, and the art of fitting a limit without
 //! breaking what matters.
 
+pub mod escape;
 pub mod fit;
 pub mod html;
 pub mod link;

@@ -38,8 +38,10 @@ pub(super) fn platforms() -> Vec<String> {
         let source = if file.is_dir() { file.join("mod.rs") } else { file.clone() };
         let is_adapter = fs::read_to_string(source)
             .is_ok_and(|text| text.lines().any(|line| line.starts_with("impl Adapter for ")));
-        // By hand nothing is called, and nothing answers: `by_hand` has tests of its own.
-        if is_adapter && file.file_stem().is_some_and(|name| name != "by_hand") {
+        // By hand nothing is called, and nothing answers: `by_hand` has tests of its own. What is described
+        // has cases by kind: `described`.
+        let own = |name: &std::ffi::OsStr| name == "by_hand" || name == "described";
+        if is_adapter && file.file_stem().is_some_and(|name| !own(name)) {
             platforms.push(file.file_stem().unwrap().to_str().unwrap().to_owned());
         }
     }
@@ -148,44 +150,7 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn run(&self, kind: &str) -> Value {
-        let adapter = self.adapter();
-        let known = known(&self.value["known"]);
-        let group = group(&self.value["group"]);
-        let entry = entry(&self.value["entry"]);
-        let entry_id = EntryId::from_fingerprint(&Fingerprint::of("golden", &["entry"]));
-        let key = IdempotencyKey::of(&entry_id, &group.name, 1);
-        let now = Time::from_millis(OPENED).plus(Duration::from_secs(600));
-        let piece = Piece {
-            entry: &entry,
-            entry_id,
-            group: &group,
-            key: &key,
-            opened: Time::from_millis(OPENED),
-            number: 7,
-            now,
-        };
-        let answers: Vec<Response> =
-            self.value["answers"].as_array().into_iter().flatten().map(response).collect();
-        match kind {
-            "prepare" => prepared(adapter.prepare(&known, &answers, &group, now)),
-            "judge" => json!(adapter.judge(&response(&self.value["response"]))),
-            "publish" => publish(&*adapter, &piece, &known),
-            "stage" => {
-                let post = adapter.compose(&piece, &known).unwrap();
-                staged(adapter.stage(&post, &piece, &known, &answers))
-            }
-            _ => {
-                let post = adapter.compose(&piece, &known).unwrap();
-                let request = match &self.value["request"] {
-                    Value::Null => adapter.request(&post, &piece, &known).unwrap(),
-                    stored => serde_json::from_value(stored.clone()).unwrap(),
-                };
-                let first_sent = Time::from_millis(OPENED).plus(Duration::from_secs(60));
-                let alone = self.value["alone"].as_bool().unwrap_or(true);
-                let doubt = Doubt { piece, request: &request, first_sent, alone };
-                asked(adapter.ask(&doubt, &known, &answers))
-            }
-        }
+        run(&*self.adapter(), &group(&self.value["group"]), self.value, kind)
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
@@ -241,6 +206,46 @@ impl Case<'_> {
             doubt_after: Duration::from_secs(60),
             expires: None,
         })
+    }
+}
+
+/// What an adapter says to a case.
+pub(super) fn run(adapter: &dyn Adapter, group: &Group, value: &Value, kind: &str) -> Value {
+    let known = known(&value["known"]);
+    let entry = entry(&value["entry"]);
+    let entry_id = EntryId::from_fingerprint(&Fingerprint::of("golden", &["entry"]));
+    let key = IdempotencyKey::of(&entry_id, &group.name, 1);
+    let now = Time::from_millis(OPENED).plus(Duration::from_secs(600));
+    let piece = Piece {
+        entry: &entry,
+        entry_id,
+        group,
+        key: &key,
+        opened: Time::from_millis(OPENED),
+        number: 7,
+        now,
+    };
+    let answers: Vec<Response> =
+        value["answers"].as_array().into_iter().flatten().map(response).collect();
+    match kind {
+        "prepare" => prepared(adapter.prepare(&known, &answers, group, now)),
+        "judge" => json!(adapter.judge(&response(&value["response"]))),
+        "publish" => publish(adapter, &piece, &known),
+        "stage" => {
+            let post = adapter.compose(&piece, &known).unwrap();
+            staged(adapter.stage(&post, &piece, &known, &answers))
+        }
+        _ => {
+            let post = adapter.compose(&piece, &known).unwrap();
+            let request = match &value["request"] {
+                Value::Null => adapter.request(&post, &piece, &known).unwrap(),
+                stored => serde_json::from_value(stored.clone()).unwrap(),
+            };
+            let first_sent = Time::from_millis(OPENED).plus(Duration::from_secs(60));
+            let alone = value["alone"].as_bool().unwrap_or(true);
+            let doubt = Doubt { piece, request: &request, first_sent, alone };
+            asked(adapter.ask(&doubt, &known, &answers))
+        }
     }
 }
 

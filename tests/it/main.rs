@@ -17,6 +17,8 @@ mod cli;
 )]
 mod conformance;
 mod copies;
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+mod described;
 mod doubt;
 mod evidence;
 mod histories;

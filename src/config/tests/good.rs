@@ -170,6 +170,8 @@ fn the_sample_is_a_good_config() {
             "webmention",
             "indexnow",
             "webhook",
+            "custom",
+            "resend",
             "by-hand"
         ]
     );

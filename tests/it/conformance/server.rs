@@ -30,6 +30,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call without headers, to be spoken of.
+    pub fn of(method: &str, path: &str, body: &str, now: Time) -> Self {
+        let [method, path, body] = [method, path, body].map(str::to_owned);
+        Self { method, path, headers: Vec::new(), body, now }
+    }
+
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)

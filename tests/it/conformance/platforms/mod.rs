@@ -2,6 +2,7 @@
 //! show, how they say no.
 
 mod bluesky;
+mod described;
 pub mod discord;
 pub mod discord_webhook;
 pub mod ghost;
@@ -18,7 +19,7 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 7] = [
+pub const SECRETS: [(&str, &str); 9] = [
     ("KIT_INDEXNOW", "5ec2e7-0f-the-kit-indexnow"),
     ("KIT_HOOK", "https://discord.com/api/webhooks/9/s3cret-half-of-the-address"),
     ("KIT_HOOK_TOKEN", "s3cret-half-of-the-address"),
@@ -26,6 +27,8 @@ pub const SECRETS: [(&str, &str); 7] = [
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
     ("KIT_SIGNING", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdC0x"),
+    ("KIT_SLACK", "/services/T0/B0/s3cret-hook-of-the-kit"),
+    ("KIT_SPACE", "/v1/spaces/A/messages?key=k&token=s3cret-space-of-the-kit"),
 ];
 
 /// The value of a secret.
@@ -64,7 +67,12 @@ pub trait Platform: Send {
 /// A row's name, adapter first, and its platform.
 pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 
-/// Every row of the table.
+/// Every row of the table: what is written by hand, and what is data.
+pub fn rows() -> Vec<Row> {
+    [ROWS, described::ROWS].concat()
+}
+
+/// The adapters that are written by hand.
 pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
     ("discord", || Box::new(discord::Discord::default())),
