@@ -63,6 +63,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// For how long the processor has worked for this thread: what a loaded machine does not lengthen.
+#[must_use]
+pub fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
 /// The kernel's own name for this boot, shortened (proc_sys_kernel(5)); `None` where there is no
 /// `/proc`.
 fn this_boot() -> Option<u64> {

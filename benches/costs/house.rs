@@ -112,6 +112,7 @@ pub(crate) fn integration(name: &str, url: &Url) -> Integration {
         caps: CAPS,
         timeout: Duration::from_secs(10),
         doubt_after: Duration::from_secs(120),
+        expires: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod house;
 mod lanes;
 mod lookups;
 mod open;
+mod parse;
 mod poll;
 mod process;
 mod publish;
@@ -19,7 +20,9 @@ mod rounds;
 /// A bench by the name under which it can be asked for.
 type Bench = (&'static str, fn());
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 10] = [
+    ("parse", parse::bench),
+    ("storms", parse::storms),
     ("poll", poll::bench),
     ("publish", publish::bench),
     ("books", books::bench),
@@ -31,6 +34,9 @@ const BENCHES: [Bench; 8] = [
 ];
 
 fn main() {
+    if parse::one_storm() {
+        return;
+    }
     // cargo gives every bench target its own `--bench`; what else stands there is a wish.
     let wishes: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for (name, bench) in BENCHES {

@@ -184,6 +184,7 @@ impl Bare {
             body: &request.body.as_str().into(),
             timeout: std::time::Duration::from_secs(10),
             max_body: 1 << 20,
+            reach: oncecast::wire::Reach::Anywhere,
         };
         let answer = house.runtime.block_on(self.client.send(outgoing)).expect("an answer");
         assert_eq!(answer.status, 204);

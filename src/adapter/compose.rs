@@ -2,6 +2,7 @@
 
 use super::{Piece, Post, Unfit};
 use crate::post::fit::{Limit, fit};
+use crate::post::picture;
 use crate::post::template::{DEFAULT_TEMPLATE, Fields, Mentions, render};
 use crate::post::text::is_noncharacter;
 
@@ -39,6 +40,8 @@ pub(super) fn by(
         length: fitted.length,
         limit: limit.max,
         language: language(piece),
+        picture: picture::of(piece.entry),
+        audio: picture::audio(piece.entry).map(str::to_owned),
     })
 }
 

@@ -27,7 +27,7 @@ const TEXT: Limit = Limit { unit: Unit::Utf16, max: 2_000, url_length: None, max
 const NONCE: usize = 25;
 /// The form that its API asks for; other clients may be shut out.
 /// <https://discord.com/developers/docs/reference#user-agent>
-const AGENT: &str = concat!("DiscordBot (oncecast, ", env!("CARGO_PKG_VERSION"), ")");
+pub(super) const AGENT: &str = concat!("DiscordBot (oncecast, ", env!("CARGO_PKG_VERSION"), ")");
 
 /// One bot.
 #[derive(Debug)]
@@ -85,20 +85,14 @@ impl Adapter for Discord {
     }
 
     fn compose(&self, piece: &Piece<'_>, _: &Known) -> Result<Post, Unfit> {
-        let post = compose::post(piece, Mentions::BreakMarkdown, &TEXT)?;
-        let text = markdown::mended(&post.text);
-        Ok(Post { length: TEXT.measure(&text), text, ..post })
+        post(piece)
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, known: &Known) -> Result<Request, Unfit> {
         let channel = channel::open(known, piece.group)?;
-        let body = json!({
-            "content": post.text,
-            // Nobody is notified, whatever the text says.
-            "allowed_mentions": { "parse": [] },
-            "nonce": piece.key.as_str().get(..NONCE).unwrap_or_default(),
-            "enforce_nonce": true,
-        });
+        let mut body = message(post);
+        body["nonce"] = json!(piece.key.as_str().get(..NONCE).unwrap_or_default());
+        body["enforce_nonce"] = json!(true);
         let path = format!("/channels/{}/messages", answer::segment(channel));
         Ok(Request::json(Method::Post, path, &body).with("user-agent", AGENT))
     }
@@ -114,21 +108,7 @@ impl Adapter for Discord {
     }
 
     fn judge(&self, response: &Response) -> Outcome {
-        match response.status {
-            200..=299 => {
-                let message = response.json();
-                let made = message["timestamp"].as_str().and_then(|at| at.parse().ok());
-                let already = made.is_some_and(|made| answer::is_earlier(made, response));
-                let id = answer::string(&message, "id");
-                answer::success(response, Reference { id, url: None, already })
-            }
-            // 403: a right is missing, 50001 or 50013. Calls that are refused so count towards a ban of
-            // our address, so nothing goes on until a person has mended it.
-            // <https://discord.com/developers/docs/topics/rate-limits>, "Invalid Request Limit"
-            401 | 403 => answer::deferred(DeferCause::Credentials, response),
-            429 => answer::rate_limited(response),
-            _ => Outcome::from_status(response, Reference::default()),
-        }
+        judged(response)
     }
 
     fn locate(&self, id: &str, request: &Request, known: &Known) -> Option<String> {
@@ -141,6 +121,37 @@ impl Adapter for Discord {
             Ok(found) => Ask::Answer(found),
             Err(path) => Ask::Call(self.get(path)),
         }
+    }
+}
+
+/// What is said, with the markdown of the feed taken from it.
+pub(super) fn post(piece: &Piece<'_>) -> Result<Post, Unfit> {
+    let post = compose::post(piece, Mentions::BreakMarkdown, &TEXT)?;
+    let text = markdown::mended(&post.text);
+    Ok(Post { length: TEXT.measure(&text), text, ..post })
+}
+
+/// What every message holds: nobody is notified, whatever the text says.
+pub(super) fn message(post: &Post) -> Value {
+    json!({ "content": post.text, "allowed_mentions": { "parse": [] } })
+}
+
+/// What an answer to a message proves.
+pub(super) fn judged(response: &Response) -> Outcome {
+    match response.status {
+        200..=299 => {
+            let message = response.json();
+            let made = message["timestamp"].as_str().and_then(|at| at.parse().ok());
+            let already = made.is_some_and(|made| answer::is_earlier(made, response));
+            let id = answer::string(&message, "id");
+            answer::success(response, Reference { id, url: None, already })
+        }
+        // 403: a right is missing, 50001 or 50013. Calls that are refused so count towards a ban of
+        // our address, so nothing goes on until a person has mended it.
+        // <https://discord.com/developers/docs/topics/rate-limits>, "Invalid Request Limit"
+        401 | 403 => answer::deferred(DeferCause::Credentials, response),
+        429 => answer::rate_limited(response),
+        _ => Outcome::from_status(response, Reference::default()),
     }
 }
 

@@ -8,10 +8,12 @@ mod bluesky;
 mod by_hand;
 mod compose;
 mod discord;
+mod discord_webhook;
 mod draft;
 mod ghost;
 mod mastodon;
 mod matrix;
+mod ping;
 pub mod registry;
 mod secrets;
 mod tid;
@@ -32,6 +34,7 @@ use crate::model::{
     DeferCause, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Reference, Request,
     Response, Time,
 };
+use crate::post::picture::Picture;
 
 /// The most harmless calls one preparation or one question may take.
 pub const PREFLIGHTS_MAX: usize = 8;
@@ -278,6 +281,12 @@ pub struct Post {
     /// Language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// The entry's picture, for platforms that show one beside the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Picture>,
+    /// The address of its sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<String>,
 }
 
 /// Why an entry cannot become a post, in words for a person.

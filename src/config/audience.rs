@@ -47,7 +47,10 @@ pub(super) fn check(
                 let pair = first.link.as_ref().zip(second.link.as_ref());
                 pair.is_some_and(|(one, two)| same_url(one) == same_url(two))
             } else {
+                // A thread is an audience of its own within a webhook's channel.
                 first.integration == second.integration
+                    && first.room == second.room
+                    && first.link == second.link
             }
         };
         let Some(first) = groups[..at].iter().find(same) else { continue };
@@ -77,6 +80,13 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
         }
         (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
             one_server && one_secret(one, two)
+        }
+        (
+            Platform::DiscordWebhook { address: one, .. },
+            Platform::DiscordWebhook { address: two, .. },
+        ) => one_secret(one, two),
+        (Platform::Ping { .. }, Platform::Ping { .. }) => {
+            one_server && first.platform.kind() == second.platform.kind()
         }
         (Platform::WordPress { .. }, Platform::WordPress { .. })
         | (Platform::Ghost { .. }, Platform::Ghost { .. }) => one_server,

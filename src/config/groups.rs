@@ -17,9 +17,9 @@ use crate::model::WhenAbsent;
 
 /// Keys that one kind of integration gives a meaning.
 const OF_KIND: [(&str, &[&str]); 4] = [
-    ("room", &["matrix", "discord"]),
+    ("room", &["matrix", "discord", "discord-webhook"]),
     ("visibility", &["mastodon"]),
-    ("link", &["by-hand"]),
+    ("link", &["by-hand", "websub", "webmention"]),
     ("limit", &["by-hand"]),
 ];
 
@@ -133,7 +133,7 @@ fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option
     let needed = matches!(kind, Some("matrix" | "discord"));
     let room = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
     let room = room.trim();
-    if kind == Some("discord") {
+    if matches!(kind, Some("discord" | "discord-webhook")) {
         if room.is_empty() || !room.bytes().all(|b| b.is_ascii_digit()) {
             let fix =
                 "switch on developer mode in Discord, then take Copy Channel ID from its menu";
@@ -163,7 +163,7 @@ fn room(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option
 /// The page that opens a group which a person serves.
 fn link(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
     let key = g::LINK;
-    let needed = kind == Some("by-hand");
+    let needed = matches!(kind, Some("by-hand" | "websub" | "webmention"));
     let text = if needed { table.need(&key, out) } else { table.read(&key, out) }?;
     match address::web(&text) {
         Ok(url) => Some(url),
@@ -192,7 +192,10 @@ fn when_absent(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) ->
     if table.read(&key, out) != Some("send") {
         return WhenAbsent::Wait;
     }
-    if let Some(kind @ ("webhook" | "by-hand")) = kind {
+    if let Some(
+        kind @ ("webhook" | "discord-webhook" | "websub" | "webmention" | "indexnow" | "by-hand"),
+    ) = kind
+    {
         let what = format!("{kind} cannot be asked what it has: nothing is known to be absent");
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }

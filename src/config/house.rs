@@ -4,17 +4,19 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::address::tidy;
-use super::keys::{guard as g, ledger as l, poll as p, serve as s};
+use super::address::{self, tidy};
+use super::keys::{guard as g, ledger as l, poll as p, serve as s, websub as h};
 use super::problem::{Fault, Problems};
 use super::search::folders;
 use super::secret::Vault;
 use super::table::Table;
 use super::units::show_duration;
-use super::{Guard, Ledger, Poll, Serve};
+use super::{Guard, Ledger, Poll, Serve, WebSub};
 
 /// Health and status, unless another address is given.
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
+/// Where hubs call, unless another address is given.
+const HUBS_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8788));
 /// The host is known by its machine id.
 pub(crate) const MACHINE_ID: &str = "machine-id";
 /// Ten minutes: an author who has just published corrects the title in the first of them.
@@ -121,6 +123,22 @@ pub(super) fn poll(root: &Table<'_>, out: &mut Problems<'_>) -> Poll {
     let Some(table) = root.single("poll", out) else { return Poll::default() };
     table.only(p::ALL, out);
     Poll { contact: table.read(&p::CONTACT, out) }
+}
+
+/// `[websub]`
+pub(super) fn websub(root: &Table<'_>, out: &mut Problems<'_>) -> Option<WebSub> {
+    let table = root.single("websub", out)?;
+    table.only(h::ALL, out);
+    let callback = table.need(&h::CALLBACK, out);
+    let listen = table.read(&h::LISTEN, out).unwrap_or(HUBS_LISTEN);
+    match address::web(&callback?) {
+        Ok(callback) => Some(WebSub { callback, listen }),
+        Err(bad) => {
+            let fault = Fault::new(bad.what, address::WEB, bad.fix);
+            table.fault(h::CALLBACK.name, out, fault);
+            None
+        }
+    }
 }
 
 /// The folder that systemd made for us, or the one it would have made.

@@ -11,7 +11,7 @@ use super::problem::{Fault, Problems};
 use super::rows::{Row, rows};
 use super::secret::Vault;
 use super::table::Table;
-use super::{Caps, Integration, MatrixLogin, Pace, Platform, Secret};
+use super::{Caps, Integration, MatrixLogin, Pace, PingKind, Platform, Secret};
 
 /// A short timeout only manufactures doubt.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
 const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
+/// Tells every search engine that takes part.
+const INDEXNOW: &str = "https://api.indexnow.org/indexnow";
 /// The version of the API whose documentation we follow.
 const DISCORD: &str = "https://discord.com/api/v10";
 /// A signing secret in bytes (Standard Webhooks, "Signature scheme").
@@ -51,7 +53,7 @@ pub(super) fn read<'t>(
         let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"));
         let url = url(table, kind, out);
         let (its_pace, its_caps) = match kind {
-            Some("webhook") => (PACE_WEBHOOK, CAPS_WEBHOOK),
+            Some("webhook" | "websub" | "webmention" | "indexnow") => (PACE_WEBHOOK, CAPS_WEBHOOK),
             Some("by-hand") => (PACE_BY_HAND, CAPS_BY_HAND),
             _ => (PACE, CAPS),
         };
@@ -64,6 +66,7 @@ pub(super) fn read<'t>(
             _ => DOUBT_AFTER,
         };
         let doubt_after = table.read(&i::DOUBT_AFTER, out).unwrap_or(doubt);
+        let expires = table.read(&i::EXPIRES, out);
         let platform = platform(table, kind?, vault, out);
         let (url, platform) = (url?, platform?);
         if url.scheme() == "http" && !is_loopback(&url) {
@@ -71,7 +74,7 @@ pub(super) fn read<'t>(
             out.warn(&table.place(i::URL.name), &table.title(i::URL.name), what);
         }
         let name = name.to_owned();
-        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after })
+        Some(Integration { name, url, platform, pace, caps, timeout, doubt_after, expires })
     })
 }
 
@@ -95,7 +98,8 @@ fn known_keys(table: &Table<'_>, kind: Option<&'static str>, out: &mut Problems<
 fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<Url> {
     let usual = match kind {
         Some("bluesky") => Some(BLUESKY),
-        Some("discord") => Some(DISCORD),
+        Some("discord" | "discord-webhook") => Some(DISCORD),
+        Some("indexnow") => Some(INDEXNOW),
         _ => None,
     };
     if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
@@ -111,8 +115,9 @@ fn url(table: &Table<'_>, kind: Option<&str>, out: &mut Problems<'_>) -> Option<
         return Url::parse(NOWHERE).ok();
     }
     let text = table.need(&i::URL, out)?;
-    // A webhook's address is whole: a slash or a query in it may be what makes it work.
-    let read = if kind == Some("webhook") { address::web(&text) } else { address::base(&text) };
+    // An endpoint's address is whole: a slash or a query in it may be what makes it work.
+    let whole = matches!(kind, Some("webhook" | "websub" | "webmention" | "indexnow"));
+    let read = if whole { address::web(&text) } else { address::base(&text) };
     let bad = match read {
         Ok(url) => return Some(url),
         Err(bad) => bad,
@@ -188,12 +193,21 @@ fn platform(
             Platform::Bluesky { identifier, password: password? }
         }
         "discord" => Platform::Discord { token: vault.need(table, "token", out)? },
+        "discord-webhook" => {
+            let user = table.read(&i::USER, out).map(|user| user.trim().to_owned());
+            Platform::DiscordWebhook { address: vault.need(table, "secret", out)?, user }
+        }
         "wordpress" => {
             let user = table.need(&i::USER, out);
             let password = vault.need(table, "password", out);
             Platform::WordPress { user: user?.trim().to_owned(), password: password? }
         }
         "ghost" => Platform::Ghost { token: vault.need(table, "token", out)? },
+        "websub" => Platform::Ping { kind: PingKind::WebSub },
+        "webmention" => Platform::Ping { kind: PingKind::Webmention },
+        "indexnow" => {
+            Platform::Ping { kind: PingKind::IndexNow { key: vault.need(table, "token", out)? } }
+        }
         "by-hand" => Platform::ByHand,
         _ => Platform::Matrix { login: matrix(table, vault, out)? },
     })

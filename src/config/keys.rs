@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{Choice, Contact, Count, Flag, Listen, Name, Period, Share, Text};
+use super::rules::{Choice, Contact, Count, Day, Flag, Listen, Name, Period, Share, Text};
 
 /// A key, the rule for its value, and a value to copy.
 pub(super) struct Key<R> {
@@ -85,6 +85,17 @@ pub(super) mod poll {
     pub(in crate::config) const ALL: &[&str] = &["contact"];
 }
 
+pub(super) mod websub {
+    use super::*;
+    pub(in crate::config) const CALLBACK: Key<Text> = key(
+        "callback",
+        text("an http or https address", URL_MAX),
+        "\"https://example.org/websub/\"",
+    );
+    pub(in crate::config) const LISTEN: Key<Listen> = key("listen", Listen, "\"127.0.0.1:8788\"");
+    pub(in crate::config) const ALL: &[&str] = &["callback", "listen"];
+}
+
 pub(super) mod feed {
     use super::*;
     pub(in crate::config) const NAME: Key<Name> = key("name", Name, "\"blog\"");
@@ -110,8 +121,12 @@ pub(super) mod integration {
             "bluesky",
             "matrix",
             "discord",
+            "discord-webhook",
             "wordpress",
             "ghost",
+            "websub",
+            "webmention",
+            "indexnow",
             "by-hand",
         ]),
         "\"mastodon\"",
@@ -122,6 +137,7 @@ pub(super) mod integration {
         key("timeout", seconds(5, 15 * MINUTE), "\"60s\"");
     pub(in crate::config) const DOUBT_AFTER: Key<Period> =
         key("doubt_after", seconds(1, DAY), "\"2m\"");
+    pub(in crate::config) const EXPIRES: Key<Day> = key("expires", Day, "\"2027-01-31\"");
     pub(in crate::config) const RECEIVER_DEDUPES: Key<Flag> =
         key("receiver_dedupes", Flag, "false");
     pub(in crate::config) const IDENTIFIER: Key<Text> =
@@ -132,11 +148,11 @@ pub(super) mod integration {
     pub(in crate::config) const CAPS: &str = "caps";
     /// The keys of some kinds, and whose they are.
     pub(in crate::config) const OWN: &[(&str, &[&str])] = &[
-        ("secret", &["webhook"]),
+        ("secret", &["webhook", "discord-webhook"]),
         ("receiver_dedupes", &["webhook"]),
-        ("token", &["mastodon", "matrix", "discord", "ghost"]),
+        ("token", &["mastodon", "matrix", "discord", "ghost", "indexnow"]),
         ("identifier", &["bluesky"]),
-        ("user", &["matrix", "wordpress"]),
+        ("user", &["matrix", "wordpress", "discord-webhook"]),
         ("password", &["bluesky", "matrix", "wordpress"]),
     ];
     pub(in crate::config) const ALL: &[&str] = &[
@@ -147,6 +163,7 @@ pub(super) mod integration {
         CAPS,
         "timeout",
         "doubt_after",
+        "expires",
         "secret",
         "receiver_dedupes",
         "token",
@@ -260,6 +277,7 @@ pub(super) const TABLES: &[(&str, &str, &[&str])] = &[
     ("serve", "[serve]", serve::ALL),
     ("guard", "[guard]", guard::ALL),
     ("poll", "[poll]", poll::ALL),
+    ("websub", "[websub]", websub::ALL),
     ("feed", "[[feed]]", feed::ALL),
     ("integration", "[[integration]]", integration::ALL),
     ("group", "[[group]]", group::ALL),

@@ -138,6 +138,7 @@ fn whole(root: &Table<'_>, file: &Path, vault: Vault<'_>, out: &mut Problems<'_>
         serve: house::serve(root, vault, out),
         guard: house::guard(root, out),
         poll: house::poll(root, out),
+        websub: house::websub(root, out),
         feeds: feeds.into_iter().filter_map(|named| named.made).collect(),
         integrations: integrations.into_iter().filter_map(|named| named.made).collect(),
         groups: groups.into_iter().filter_map(|named| named.made).collect(),

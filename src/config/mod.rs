@@ -32,6 +32,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use crate::model::Caps;
+use crate::model::Time;
 
 pub use problem::{ConfigError, Problem, Report};
 pub use search::{Env, locate, process_env};
@@ -50,6 +51,8 @@ pub struct Config {
     pub guard: Guard,
     /// How feeds are asked.
     pub poll: Poll,
+    /// Where hubs can call, if they can.
+    pub websub: Option<WebSub>,
     /// What is polled.
     pub feeds: Vec<Feed>,
     /// Logins at platforms; each is one lane.
@@ -113,6 +116,15 @@ pub struct Poll {
     pub contact: Option<String>,
 }
 
+/// `[websub]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSub {
+    /// The address under which hubs reach us.
+    pub callback: Url,
+    /// Where what comes there is taken.
+    pub listen: SocketAddr,
+}
+
 /// `[[feed]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
@@ -154,6 +166,29 @@ pub struct Integration {
     /// How long after a publish call of unknown outcome the platform is asked first, and how far
     /// apart it is asked again.
     pub doubt_after: Duration,
+    /// When its credentials run out, where nothing can renew them.
+    pub expires: Option<Time>,
+}
+
+impl Integration {
+    /// What is to be done about credentials that run out within two weeks, or have; `None` where there is
+    /// nothing to do.
+    #[must_use]
+    pub fn expiry(&self, now: Time) -> Option<String> {
+        /// Time enough to be away, and to come back.
+        const WARNED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+        let expires = self.expires.filter(|expires| expires.since(now) <= WARNED)?;
+        let (name, day) = (&self.name, &expires.to_string()[..10]);
+        let when = match expires.since(now).as_secs() / 86_400 {
+            _ if expires <= now => "ran out".to_owned(),
+            0 => "run out within a day,".to_owned(),
+            1 => "run out in 1 day,".to_owned(),
+            days => format!("run out in {days} days,"),
+        };
+        Some(format!(
+            "the credentials of {name} {when} on {day}: make new ones, write the new day to expires, reload"
+        ))
+    }
 }
 
 /// The platform of an integration, with its own keys.
@@ -183,6 +218,13 @@ pub enum Platform {
         /// The bot's token.
         token: Secret,
     },
+    /// `kind = "discord-webhook"`: a webhook of one channel.
+    DiscordWebhook {
+        /// Its whole address, which is a secret.
+        address: Secret,
+        /// The name that it posts under; its own without one.
+        user: Option<String>,
+    },
     /// `kind = "wordpress"`: its REST API.
     WordPress {
         /// Who posts.
@@ -195,12 +237,31 @@ pub enum Platform {
         /// The Admin API key of a custom integration.
         token: Secret,
     },
+    /// `kind = "websub"`, `"webmention"` or `"indexnow"`: somebody is told that a post is there.
+    Ping {
+        /// Which of them.
+        kind: PingKind,
+    },
     /// `kind = "by-hand"`: a person posts, and nothing is called.
     ByHand,
     /// `kind = "matrix"`: the client-server API.
     Matrix {
         /// How it logs in.
         login: MatrixLogin,
+    },
+}
+
+/// Who is told that a post is there.
+#[derive(Debug, Clone)]
+pub enum PingKind {
+    /// A hub, which tells the feed's subscribers; the feed is the group's `link`.
+    WebSub,
+    /// A page that the post answers to, by the endpoint that it names; the page is the group's `link`.
+    Webmention,
+    /// Search engines.
+    IndexNow {
+        /// The key that stands in a file of the site.
+        key: Secret,
     },
 }
 
@@ -228,8 +289,12 @@ impl Platform {
             Self::Bluesky { .. } => "bluesky",
             Self::Matrix { .. } => "matrix",
             Self::Discord { .. } => "discord",
+            Self::DiscordWebhook { .. } => "discord-webhook",
             Self::WordPress { .. } => "wordpress",
             Self::Ghost { .. } => "ghost",
+            Self::Ping { kind: PingKind::WebSub } => "websub",
+            Self::Ping { kind: PingKind::Webmention } => "webmention",
+            Self::Ping { kind: PingKind::IndexNow { .. } } => "indexnow",
             Self::ByHand => "by-hand",
         }
     }
@@ -265,7 +330,7 @@ pub struct Group {
     pub when_absent: crate::model::WhenAbsent,
     /// Which entries it hears, and when.
     pub rules: crate::model::route::Rules,
-    /// By hand: the page that opens the group.
+    /// By hand: the page that opens the group. WebSub: the feed. Webmention: the page answered to.
     pub link: Option<Url>,
     /// By hand: the most that a post may hold there, in characters as readers count them.
     pub limit: Option<u32>,

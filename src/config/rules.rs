@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::units::{parse_duration, show_duration};
+use crate::model::Time;
 
 /// One kind of value.
 pub(super) trait Rule {
@@ -225,6 +226,25 @@ impl Rule for Contact {
             return Err("is neither a mail address nor a page".to_owned());
         }
         Ok(text.to_owned())
+    }
+}
+
+/// A day, which begins in Greenwich.
+#[derive(Clone, Copy)]
+pub(super) struct Day;
+
+impl Rule for Day {
+    type Out = Time;
+
+    fn allowed(&self) -> String {
+        "a day as YYYY-MM-DD, in quotes".to_owned()
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Time, String> {
+        let bad = || "is no day".to_owned();
+        let day: jiff::civil::Date = string(value)?.parse().map_err(|_| bad())?;
+        let begins = jiff::tz::TimeZone::UTC.to_timestamp(day.into()).map_err(|_| bad())?;
+        Ok(Time::from_timestamp(begins))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Alert, Config, Feed};
+use crate::config::{Alert, Config, Feed, Integration};
 use crate::feed::schedule;
 use crate::flow::Parts;
 use crate::ledger::alert::Concern;
@@ -22,6 +22,7 @@ const WAITING_MAX: usize = 1_000;
 pub struct Watch {
     alerts: Vec<Alert>,
     feeds: Vec<Feed>,
+    integrations: Vec<Integration>,
     parts: Parts,
 }
 
@@ -30,7 +31,9 @@ impl Watch {
     #[must_use]
     pub fn of(config: &Config, parts: &Parts) -> Option<Self> {
         let (alerts, feeds) = (config.alerts.clone(), config.feeds.clone());
-        (!alerts.is_empty()).then(|| Self { alerts, feeds, parts: parts.clone() })
+        let integrations = config.integrations.clone();
+        let watch = Self { alerts, feeds, integrations, parts: parts.clone() };
+        (!watch.alerts.is_empty()).then_some(watch)
     }
 
     /// Looks again and again until it is told to stop.
@@ -86,6 +89,12 @@ impl Watch {
                     id,
                     format!("lane {name} has stopped: {why}; then: oncecast resume {name}"),
                 );
+            }
+        }
+        for integration in &self.integrations {
+            if let (Some(expires), Some(words)) = (integration.expires, integration.expiry(now)) {
+                let stage = if expires <= now { "ran-out" } else { "runs-out" };
+                concern(format!("{stage}/{}/{expires}", integration.name), words);
             }
         }
         for feed in &self.feeds {

@@ -10,10 +10,10 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, WebSub};
 use crate::desk::verb::{Answer, Verb, WAITING_MAX, perform};
 use crate::desk::{Failure, exit};
-use crate::flow::{Bell, Manners, Parts, Pulse};
+use crate::flow::{Bell, Hubs, Manners, Parts, Pulse};
 use crate::ledger::{Ledger, Overview};
 use crate::serve::control::{Answers, Control};
 use crate::serve::{self, Shared};
@@ -34,6 +34,8 @@ pub struct House {
     shared: Arc<Shared>,
     listener: TcpListener,
     control: Control,
+    /// Where hubs call, if they can.
+    hubs: Option<TcpListener>,
     reload: Reload,
 }
 
@@ -116,13 +118,20 @@ impl House {
         let wire = Wire::open_as(config.poll.contact.as_deref())
             .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         let Doors { listener, control } = Doors::open(&config).await?;
+        let hubs = match &config.websub {
+            Some(WebSub { listen, .. }) => Some(TcpListener::bind(listen).await.map_err(|e| {
+                let what = format!("failed to listen on {listen} (websub.listen): {e}");
+                Failure::new(exit::UNAVAILABLE, what)
+            })?),
+            None => None,
+        };
         let parts =
             Parts { ledger, wire, clock, bell: Bell::default(), pulse: Arc::new(Pulse::default()) };
         let shared = Arc::new(Shared::new(&config, &parts));
         if let Ok(address) = listener.local_addr() {
             shared.set_address(address);
         }
-        Ok(Self { config, parts, shared, listener, control, reload })
+        Ok(Self { config, parts, shared, listener, control, hubs, reload })
     }
 
     /// Where it answers.
@@ -149,10 +158,20 @@ impl House {
         tell: mpsc::Sender<Running>,
         mut told: mpsc::Receiver<Running>,
     ) -> Result<(), Failure> {
-        let Self { mut config, parts, shared, listener, control, reload } = self;
+        let Self { mut config, parts, shared, listener, control, hubs, reload } = self;
         let stop = CancellationToken::new();
         let http = tokio::spawn(serve::run(listener, Arc::clone(&shared), stop.clone()));
-        let manners = Arc::new(Manners::default());
+        let callback = config.websub.as_ref().map(|websub| websub.callback.clone());
+        let manners = Arc::new(Manners::default().with_hubs(Hubs::new(callback)));
+        let calls = tokio::spawn({
+            let (manners, clock, stop) =
+                (Arc::clone(&manners), Arc::clone(&parts.clock), stop.clone());
+            async move {
+                if let Some(listener) = hubs {
+                    serve::hub::run(listener, manners, clock, stop).await;
+                }
+            }
+        });
         let desk = Arc::new(Desk {
             parts: parts.clone(),
             manners: Arc::clone(&manners),
@@ -190,7 +209,7 @@ impl House {
         parts.pulse.end();
         let left = workers.end(patience(&config)).await;
         stop.cancel();
-        for task in [http, talks, watchdog] {
+        for task in [http, talks, watchdog, calls] {
             task.await.ok();
         }
         parts.ledger.close().await?;
@@ -227,6 +246,7 @@ async fn swap(
         ("serve.listen", config.serve.listen == new.serve.listen),
         ("serve.control", config.serve.control == new.serve.control),
         ("poll.contact", config.poll.contact == new.poll.contact),
+        ("websub", config.websub == new.websub),
     ] {
         if !same {
             let words = format!("{name} has changed, and that wants a restart");

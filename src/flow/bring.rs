@@ -33,6 +33,10 @@ pub struct About {
     pub encoding_by: &'static str,
     /// What was repaired or skipped.
     pub problems: Vec<Problem>,
+    /// How many entries it has.
+    pub entries: usize,
+    /// Where older entries are, as it says.
+    pub older: Option<String>,
 }
 
 /// Asks for a feed, and reads what comes. `settles` says whether an entry waits for its second look.
@@ -71,12 +75,15 @@ pub async fn bring(
             let read = Read::of(&document, body.whole);
             let poll = Poll::Answer { fetched: &fetched, said: &said, read: Some(&read) };
             let state = schedule::after(state, poll, rules, now, seed);
+            let (shown, older) = (document.entries.len(), document.facts.older);
             let sight = Sight::Document { entries: document.entries, complete: read.whole };
             let document = About {
                 format: document.format,
                 encoding: document.encoding,
                 encoding_by: document.encoding_by,
                 problems: document.problems,
+                entries: shown,
+                older,
             };
             Brought { sight, state, document: Some(document) }
         }

@@ -13,6 +13,8 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{FeedState, Time};
 use crate::wire::{Answering, Get, Getter};
 
+use super::Hubs;
+
 /// How many requests for feeds are under way at once.
 const FETCHES_MAX: usize = 32;
 /// Two polls of one host begin at least this far apart; on this machine nobody is bothered.
@@ -25,6 +27,7 @@ pub struct Manners {
     hosts: Mutex<HashMap<String, Host>>,
     bells: Mutex<HashMap<String, Arc<Notify>>>,
     remembered: OnceCell<HashMap<String, FeedState>>,
+    hubs: Hubs,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +53,20 @@ impl Manners {
             hosts: Mutex::default(),
             bells: Mutex::default(),
             remembered: OnceCell::new(),
+            hubs: Hubs::default(),
         }
+    }
+
+    /// The same, where hubs can call.
+    #[must_use]
+    pub fn with_hubs(self, hubs: Hubs) -> Self {
+        Self { hubs, ..self }
+    }
+
+    /// Who calls when a feed changes.
+    #[must_use]
+    pub fn hubs(&self) -> &Hubs {
+        &self.hubs
     }
 
     fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {

@@ -7,6 +7,7 @@ pub mod compose;
 pub mod deliver;
 pub mod dispatch;
 pub mod doubt;
+mod hubs;
 mod manners;
 mod pace;
 pub mod poll;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::wire::Wire;
 
+pub use hubs::{Called, Hubs};
 pub use manners::Manners;
 pub use pace::Pacer;
 pub use pulse::{Beat, Pulse};

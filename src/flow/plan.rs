@@ -38,6 +38,8 @@ pub async fn rehearse(
     let (state, settles) = parts.ledger.feed(&feed.name).await?;
     let rules = Rules::of(feed);
     let before = schedule::taken_up(state.unwrap_or_default(), &rules);
+    let hub = manners.hubs().known(&feed.name, before.hub.clone(), rules.is_here);
+    let before = FeedState { hub, ..before };
     let now = parts.clock.now();
     let alone = host_of(feed, &before).and_then(|host| manners.left_alone(&host, now));
     let not_asked = match alone {

@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Mark;
 use crate::config::{Feed, FeedSource};
 use crate::feed::fetch::{self, Body};
-use crate::feed::parse::{self, Document, Hints, NotAFeed};
+use crate::feed::parse::{self, Document, NotAFeed};
 use crate::feed::schedule::{self, Rules};
 use crate::ledger::{Admitted, Intake, LedgerError};
-use crate::model::{FeedState, Time};
+use crate::model::{FeedState, Hub, Time};
+use crate::wire::Reach;
 
 use super::bring::{Brought, bring};
 use super::deliver::LEDGER_REST;
@@ -119,6 +120,8 @@ impl Poller {
     async fn first(&self, start: Start) -> Result<Duration, LedgerError> {
         let remembered = self.manners.remembered(self.parts.ledger.as_ref()).await?;
         let Some(state) = remembered.get(&self.feed.name) else { return Ok(start.new) };
+        // A hub may call before the first turn.
+        let _ = self.hub_of(state.hub.clone());
         let due = state.next_poll.since(self.parts.clock.now());
         Ok(if due.is_zero() { start.overdue } else { self.nap(due) })
     }
@@ -138,12 +141,15 @@ impl Poller {
         if state.is_gone() {
             return Ok(GONE_LOOK);
         }
+        let state = FeedState { hub: self.hub_of(state.hub.clone()), ..state };
         let due = state.next_poll.since(now);
         let ahead = AHEAD_MAX.max(self.rules.every_max.saturating_mul(2));
         let due = if due > ahead { Duration::ZERO } else { due };
         // A feed that fails is given its rest, whatever waits in it.
         let look = settles.filter(|_| state.failures == 0);
         let due = look.map_or(due, |look| look.min(due));
+        let is_called = state.failures == 0 && self.manners.hubs().has_called(&self.feed.name);
+        let due = if is_called { Duration::ZERO } else { due };
         let host = host_of(&self.feed, &state);
         let alone = host.as_deref().and_then(|host| self.manners.left_alone(host, now));
         let due = alone.map_or(due, |until| due.max(until.since(now)));
@@ -154,6 +160,23 @@ impl Poller {
             return Ok(wait);
         }
         self.poll(state, settles.is_some(), now).await
+    }
+
+    /// What is known of its hub by now.
+    fn hub_of(&self, remembered: Option<Hub>) -> Option<Hub> {
+        self.manners.hubs().known(&self.feed.name, remembered, self.rules.is_here)
+    }
+
+    /// Asks a hub to call. What it says comes to another door, now or later.
+    async fn subscribe(&self, hub: &Hub, form: String) {
+        let reach = if self.rules.is_here { Reach::Anywhere } else { Reach::PublicOnly };
+        let why = match self.parts.wire.ask_hub(&hub.url, form, reach).await {
+            Ok(200..=299) => return,
+            Ok(status) => format!("it answered HTTP {status}"),
+            Err(trouble) => trouble.to_string(),
+        };
+        tracing::info!(feed.name = %self.feed.name, %why, "its hub does not call; it is polled");
+        self.manners.hubs().refused(&self.feed.name, &why);
     }
 
     /// How long until its place in its host's row comes, where it is not there yet.
@@ -174,11 +197,12 @@ impl Poller {
         settles: bool,
         now: Time,
     ) -> Result<Duration, LedgerError> {
+        self.manners.hubs().answered(&self.feed.name);
         let polite = self.manners.polite(self.parts.wire.as_ref());
         let brought =
             bring(&polite, &self.feed.source, &self.rules, state, settles, now, fastrand::u64(..))
                 .await;
-        let Brought { sight, state, document } = brought;
+        let Brought { sight, mut state, document } = brought;
         if let Some(problem) = document.as_ref().and_then(|about| about.problems.first()) {
             tracing::debug!(feed.name = %self.feed.name, first = %problem, "the feed was repaired");
         }
@@ -190,11 +214,28 @@ impl Poller {
             tracing::warn!(feed.name = %name, failures = state.failures, %error, next = %retry,
                 "the poll brought nothing whole");
         }
+        let hub = state.hub.as_ref().filter(|_| state.failures == 0);
+        let ask = hub.and_then(|hub| {
+            self.manners.hubs().asks(&self.feed.name, hub, now, self.rules.is_here)
+        });
+        if let Some((hub, _)) = &ask {
+            state.hub = Some(hub.clone());
+        }
         let (next, failing, gone) = (state.next_poll, state.failures > 0, state.is_gone());
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
+        if let Some(about) = document.as_ref().filter(|about| is_gap(&admitted, about.entries)) {
+            // What is further back is not asked for: posts of unknown age are a person's to release.
+            tracing::warn!(feed.name = %self.feed.name, entries = about.entries,
+                older = about.older.as_deref().unwrap_or("nowhere, says the feed"),
+                "a possible gap: the feed shows nothing that is known, so what stood between may be missed");
+        }
         self.parts.bell.ring();
+        // What it will call is remembered before it is asked.
+        if let Some((hub, form)) = ask {
+            self.subscribe(&hub, form).await;
+        }
         if gone {
             return Ok(GONE_LOOK);
         }
@@ -230,12 +271,13 @@ impl Poller {
 /// # Errors
 /// Where it is no feed.
 pub async fn document_of(body: Body) -> Result<Document, NotAFeed> {
-    let read = tokio::task::spawn_blocking(move || {
-        let hints =
-            Hints { content_type: body.content_type.as_deref(), base_url: body.url.as_ref() };
-        parse::parse(&body.bytes, &hints)
-    });
-    read.await.unwrap_or_else(|_| Err(NotAFeed::Other("reading it fell over".to_owned())))
+    parse::parse_off_thread(body.bytes, body.content_type, body.url).await
+}
+
+/// Whether what a feed shows may leave a gap behind what was seen last: a window of entries of which
+/// not one is known.
+const fn is_gap(admitted: &Admitted, shown: usize) -> bool {
+    !admitted.baseline && shown > 1 && admitted.new as usize >= shown
 }
 
 /// Which host a feed is asked at.

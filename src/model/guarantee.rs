@@ -13,6 +13,8 @@ pub enum Guarantee {
     DerivedId,
     /// A draft first, then a publish call by its id that can be repeated at any time.
     TwoPhase,
+    /// To say it again changes nothing that anybody sees: a ping.
+    Idempotent,
     /// The platform remembers our key for `window` and answers a repeat with the first result.
     Keyed {
         /// How long the platform is known to remember a key.
@@ -38,7 +40,7 @@ impl Guarantee {
     #[must_use]
     pub fn repeatable_for(self) -> Option<Duration> {
         match self {
-            Self::TwoPhase => Some(Duration::MAX),
+            Self::TwoPhase | Self::Idempotent => Some(Duration::MAX),
             Self::DerivedId => Some(Self::REGRET),
             Self::Keyed { window } => Some(window / 100 * Self::WINDOW_PERCENT),
             Self::Verifiable | Self::ContentDedup | Self::Blind => None,
@@ -50,6 +52,7 @@ impl Guarantee {
     pub fn in_words(self) -> String {
         match self {
             Self::TwoPhase => "exactly once".to_owned(),
+            Self::Idempotent => "exactly once, as far as anybody sees".to_owned(),
             Self::DerivedId | Self::Keyed { .. } => {
                 let span = self.repeatable_for().unwrap_or_default();
                 let minutes = span.as_secs() / 60;

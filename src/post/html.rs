@@ -22,6 +22,10 @@ const TAG_MAX: usize = 8 * 1024;
 const LISTS_MAX: usize = 8;
 /// Deeper quotes are written at this depth.
 const QUOTES_SHOWN: usize = 3;
+/// More pictures than this are not looked at.
+const IMAGES_MAX: usize = 64;
+/// A picture is a dot or an icon up to this side, in pixels.
+const TINY: u32 = 32;
 /// The longest `alt` text that can be an emoji, in bytes.
 const EMOJI_MAX: usize = 32;
 
@@ -36,6 +40,23 @@ pub fn from_html(html: &str) -> String {
 #[must_use]
 pub fn hrefs(html: &str) -> Vec<String> {
     read(html).hrefs
+}
+
+/// A picture in a fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its address, as it is written there.
+    pub src: String,
+    /// What it shows, as it is written there.
+    pub alt: String,
+    /// Whether it is an emoji or too small to see.
+    pub is_small: bool,
+}
+
+/// The pictures of an HTML fragment, in order.
+#[must_use]
+pub fn images(html: &str) -> Vec<Image> {
+    read(html).images
 }
 
 fn read(html: &str) -> Writer {
@@ -125,6 +146,7 @@ struct Writer {
     quotes: usize,
     pre: usize,
     hrefs: Vec<String>,
+    images: Vec<Image>,
     /// The element whose content is dropped and how often it is open.
     skipped: Option<(String, usize)>,
 }
@@ -199,7 +221,10 @@ impl Writer {
             "svg" | "template" | "select" | "audio" | "video" | "object" if !tag.self_closing => {
                 self.skipped = Some((name.to_owned(), 1));
             }
-            "img" => self.emoji(tag),
+            "img" => {
+                self.emoji(tag);
+                self.images.extend(image(tag).filter(|_| self.images.len() < IMAGES_MAX));
+            }
             "a" => self.hrefs.extend(attribute(tag, "href").map(str::to_owned)),
             "ul" | "ol" => {
                 self.ask(if self.lists.is_empty() { Gap::Paragraph } else { Gap::Line });
@@ -286,6 +311,19 @@ impl Writer {
         self.out.truncate(self.out.trim_end().len());
         self.out
     }
+}
+
+fn image(tag: &Tag) -> Option<Image> {
+    let side =
+        |name| attribute(tag, name).and_then(|n| n.trim().trim_end_matches("px").parse().ok());
+    let tiny = |name| side(name).is_some_and(|pixels: u32| pixels <= TINY);
+    let class = attribute(tag, "class").unwrap_or_default().to_ascii_lowercase();
+    let emoji = class.contains("emoji") || class.contains("smiley");
+    Some(Image {
+        src: attribute(tag, "src")?.trim().to_owned(),
+        alt: attribute(tag, "alt").unwrap_or_default().to_owned(),
+        is_small: emoji || tiny("width") || tiny("height"),
+    })
 }
 
 fn attribute<'a>(tag: &'a Tag, name: &str) -> Option<&'a str> {

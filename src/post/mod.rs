@@ -6,6 +6,7 @@ pub mod html;
 pub mod link;
 pub mod markdown;
 pub mod markup;
+pub mod picture;
 pub mod tag;
 pub mod template;
 pub mod text;

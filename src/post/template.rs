@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::text::{self, from_html};
-use super::{link, markdown, tag};
+use super::{link, markdown, picture, tag};
 use crate::model::Entry;
 
 /// What a post says where the config names no template.
@@ -64,6 +64,8 @@ pub struct Fields {
     pub hashtags: String,
     /// The day it was published, such as `2026-01-02`, in UTC.
     pub date: String,
+    /// The link of its sound, where it is an episode of a podcast.
+    pub audio: String,
 }
 
 impl Fields {
@@ -105,11 +107,12 @@ impl Fields {
             categories: categories.map(safe).collect(),
             hashtags: hashtags(&entry.categories),
             date: published.map(|at| at.to_string()[..10].to_owned()).unwrap_or_default(),
+            audio: safe(picture::audio(entry).and_then(link::tidy).unwrap_or_default()),
         }
     }
 
-    const NAMES: [&'static str; 8] =
-        ["title", "link", "summary", "text", "author", "categories", "hashtags", "date"];
+    const NAMES: [&'static str; 9] =
+        ["title", "link", "summary", "text", "author", "categories", "hashtags", "date", "audio"];
 }
 
 fn hashtags(categories: &[String]) -> String {
@@ -168,6 +171,7 @@ pub fn check_template(source: &str) -> Result<(), TemplateError> {
         categories: vec!["one".to_owned(), "two".to_owned()],
         hashtags: "#one #two".to_owned(),
         date: "2026-01-02".to_owned(),
+        audio: "https://blog.example/post.mp3".to_owned(),
     };
     render(source, &full)?;
     render(source, &Fields::default()).map(drop).map_err(|mut error| {

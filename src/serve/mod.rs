@@ -4,6 +4,7 @@
 pub mod control;
 mod hand;
 mod health;
+pub mod hub;
 mod metrics;
 mod page;
 mod preview;
@@ -193,8 +194,10 @@ impl Shared {
     }
 
     fn health(&self, overview: &Result<Overview, LedgerError>, facts: &Facts) -> Health {
-        let (stalled, remarks) = (self.pulse.stalled(), self.pulse.remarks());
-        judge(overview, &facts.feeds, &stalled, remarks, self.clock.now())
+        let (stalled, mut remarks) = (self.pulse.stalled(), self.pulse.remarks());
+        let now = self.clock.now();
+        remarks.extend(facts.integrations.iter().filter_map(|i| i.expiry(now)));
+        judge(overview, &facts.feeds, &stalled, remarks, now)
     }
 
     async fn look(&self) -> (Result<Overview, LedgerError>, Vec<DeliveryView>) {

@@ -74,6 +74,12 @@ pub(super) fn value(
                 "last_error": state.last_error,
                 "moved_to": state.moved_to,
                 "moving_to": state.moving.as_ref().map(|moving| &moving.to),
+                "hub": state.hub.as_ref().map(|hub| json!({
+                    "url": hub.url,
+                    "calls": hub.is_live(now),
+                    "called": time(hub.called),
+                    "trouble": hub.trouble,
+                })),
                 "notes": notes_of(overview, &feed.name),
             })
         })

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::adapter::{Adapter, Call, CallSecrets, Known, Unfilled};
 use crate::ledger::{Permit, Spent};
-use crate::model::{Outcome, Request, Response};
+use crate::model::{Method, Outcome, Request, Response};
 
 pub use fuse::Fuse;
 pub use get::{Answering, Get, GetError, Getter, Reach};
@@ -27,6 +27,8 @@ pub use transport::{Http, Outgoing, Transport, Trouble};
 const PERMIT_AGE_MAX: Duration = Duration::from_secs(10);
 /// The largest answer read from a platform.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Of a hub's answer only the status is of use.
+const HUB_ANSWER_MAX: usize = 4 << 10;
 /// How long a harmless call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -112,6 +114,7 @@ impl Wire {
             body: &body,
             timeout: to.timeout,
             max_body: ANSWER_BYTES_MAX,
+            reach: Reach::Anywhere,
         };
         let (outcome, http) = match self.transport.send(outgoing).await {
             Ok(mut response) => {
@@ -148,6 +151,7 @@ impl Wire {
             body: &body,
             timeout: CALL_TIMEOUT,
             max_body: ANSWER_BYTES_MAX,
+            reach: Reach::Anywhere,
         };
         let mut response = self.transport.send(outgoing).await?;
         // A good answer may bring a secret again, which is meant.
@@ -155,6 +159,26 @@ impl Wire {
             scrub(&mut response, &call.secrets);
         }
         Ok(response)
+    }
+
+    /// Asks a hub to call when a feed changes (WebSub, 5.1), and comes back with its status. Redirects are
+    /// not followed.
+    ///
+    /// # Errors
+    /// Where no answer came, in words.
+    pub async fn ask_hub(&self, url: &str, form: String, reach: Reach) -> Result<u16, Trouble> {
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        let outgoing = Outgoing {
+            method: Method::Post,
+            url: SecretString::from(url),
+            headers: &[("content-type".to_owned(), kind)],
+            secret_headers: &[],
+            body: &SecretString::from(form),
+            timeout: CALL_TIMEOUT,
+            max_body: HUB_ANSWER_MAX,
+            reach,
+        };
+        self.transport.send(outgoing).await.map(|response| response.status)
     }
 }
 

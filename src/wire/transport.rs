@@ -18,6 +18,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use crate::adapter::SecretHeader;
 use crate::model::{Header, Method, Response};
@@ -55,6 +56,8 @@ pub struct Outgoing<'a> {
     pub timeout: Duration,
     /// The largest answer read, in bytes.
     pub max_body: usize,
+    /// Which addresses it may lead to.
+    pub reach: Reach,
 }
 
 /// Why no answer came.
@@ -149,10 +152,19 @@ impl Transport for Http {
                 Method::Post => reqwest::Method::POST,
                 Method::Put => reqwest::Method::PUT,
             };
-            let mut request = self
-                .anywhere
-                .request(method, outgoing.url.expose_secret())
-                .timeout(outgoing.timeout);
+            let client = match outgoing.reach {
+                Reach::Anywhere => &self.anywhere,
+                Reach::PublicOnly => {
+                    let url = Url::parse(outgoing.url.expose_secret()).ok();
+                    let ip = url.as_ref().and_then(literal);
+                    if let Some(ip) = ip.filter(|ip| !is_public(*ip)) {
+                        return Err(Trouble::Unsent(NotPublic(ip).to_string()));
+                    }
+                    &self.public
+                }
+            };
+            let url = outgoing.url.expose_secret();
+            let mut request = client.request(method, url).timeout(outgoing.timeout);
             for (name, value) in outgoing.headers {
                 request = request.header(name, value);
             }

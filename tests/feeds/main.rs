@@ -8,4 +8,7 @@ mod conformance;
 mod damage;
 mod damaged;
 mod folder;
+mod formats;
+mod hostile;
 mod short_run;
+mod storms;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use oncecast::adapter::registry;
 use oncecast::adapter::{Adapter, Ask, Call, Doubt, Known, Piece, Prepare, Stage};
 use oncecast::config::{
-    Caps, Group, Integration, MatrixLogin, Pace, Platform, Secret, SecretSource,
+    Caps, Group, Integration, MatrixLogin, Pace, PingKind, Platform, Secret, SecretSource,
 };
 use oncecast::model::{
     Entry, EntryId, Fingerprint, Found, IdempotencyKey, Request, Response, Time,
@@ -204,6 +204,17 @@ impl Case<'_> {
                 Platform::WordPress { user: "blog".to_owned(), password: secret("password") }
             }
             "ghost" => Platform::Ghost { token: secret("6489c1:00ff10") },
+            "discord_webhook" => Platform::DiscordWebhook {
+                address: secret("https://discord.com/api/webhooks/9/s3cret-half-of-the-address"),
+                user: options["user"].as_str().map(str::to_owned),
+            },
+            "ping" => Platform::Ping {
+                kind: match options["kind"].as_str() {
+                    Some("webmention") => PingKind::Webmention,
+                    Some("indexnow") => PingKind::IndexNow { key: secret("0123456789abcdef") },
+                    _ => PingKind::WebSub,
+                },
+            },
             "discord" => Platform::Discord { token: secret("token") },
             "bluesky" => Platform::Bluesky {
                 identifier: "blog.example".to_owned(),
@@ -228,6 +239,7 @@ impl Case<'_> {
             caps: Caps { per_10m: 1, per_hour: 1, per_day: 1 },
             timeout: Duration::from_secs(60),
             doubt_after: Duration::from_secs(60),
+            expires: None,
         })
     }
 }
@@ -341,6 +353,7 @@ fn group(value: &Value) -> Group {
         template: field("template"),
         room: field("room").or_else(|| Some("#blog:server.example".to_owned())),
         visibility: field("visibility"),
+        link: value["link"].as_str().map(|link| link.parse().unwrap()),
         language: field("language"),
         when_absent: oncecast::model::WhenAbsent::Wait,
         ..Group::default()

@@ -118,6 +118,27 @@ async fn while_everything_is_stopped_nothing_counts_as_told() {
     assert!(proof.faults.is_empty(), "{:?}", proof.faults);
 }
 
+/// A token that ran out on a Friday would be found out on a Monday, by readers.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_will_run_out_is_told_two_weeks_before_and_when_it_has() {
+    // The test begins on the 2nd of January 2026.
+    let more = [("readers", "expires = \"2026-01-18\"")];
+    let mut world = World::with_more("", &more, ALERT).await;
+    world.says(&archive(12), DAY).await;
+    assert!(told(&world).is_empty(), "sixteen days before");
+    world.run(2 * DAY).await;
+    let first = told(&world);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert!(
+        words(&first[0]).contains("readers-hook run out in 13 days, on 2026-01-18"),
+        "{first:?}"
+    );
+    world.run(14 * DAY).await;
+    let all = told(&world);
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(words(&all[1]).contains("readers-hook ran out on 2026-01-18"), "{all:?}");
+}
+
 /// What mends itself within the pause is not worth a word.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_less_than_after_is_not_told() {

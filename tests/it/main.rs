@@ -44,5 +44,6 @@ mod staged;
 mod support;
 mod trust;
 mod walls;
+mod websub;
 mod wild;
 mod wire;

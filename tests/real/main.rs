@@ -1,5 +1,6 @@
 //! Real servers, told by the real daemon. `tests/run` installs them; `cargo test` alone leaves this out.
 
+mod drafts;
 mod lost;
 mod servers;
 mod story;

@@ -158,7 +158,20 @@ fn the_sample_is_a_good_config() {
     kinds.dedup();
     assert_eq!(
         kinds,
-        ["mastodon", "bluesky", "matrix", "discord", "wordpress", "ghost", "webhook", "by-hand"]
+        [
+            "mastodon",
+            "bluesky",
+            "matrix",
+            "discord",
+            "discord-webhook",
+            "wordpress",
+            "ghost",
+            "websub",
+            "webmention",
+            "indexnow",
+            "webhook",
+            "by-hand"
+        ]
     );
 }
 
@@ -197,6 +210,7 @@ fn the_sample_shows_the_defaults() {
         .collect();
     let stripped = stripped.replace("url = \"https://bsky.social\"", "");
     let stripped = stripped.replace("url = \"https://discord.com/api/v10\"", "");
+    let stripped = stripped.replace("url = \"https://api.indexnow.org/indexnow\"", "");
     assert_eq!(
         format!("{:?}", sample.integrations),
         format!("{:?}", read(&stripped).unwrap().integrations)

@@ -1,13 +1,11 @@
 //! One field while it is read: text, references, CDATA and whatever markup stands inside it, up to
 //! a cap.
 
-use std::collections::HashMap;
-
 use data_encoding::BASE64;
 
 use super::clean;
 use super::names::{How, Space};
-use super::tokens::Tag;
+use super::tokens::{Entities, Tag};
 use crate::model::markup;
 
 /// A long field is cut here: twice the longest novel's chapter.
@@ -123,7 +121,7 @@ impl<'a> Capture<'a> {
     }
 
     /// Takes text; without `entities` it is taken as it stands, as in CDATA.
-    pub(super) fn text(&mut self, text: &str, entities: Option<&HashMap<&str, String>>) {
+    pub(super) fn text(&mut self, text: &str, entities: Option<&Entities<'_>>) {
         let named = self.inner.last().is_none_or(|name| local(name).eq_ignore_ascii_case("name"));
         if self.cut || self.kind == Kind::Ignored || (self.is_person() && !named) {
             return;
@@ -144,6 +142,11 @@ impl<'a> Capture<'a> {
         } else {
             self.push(&decoded);
         }
+    }
+
+    /// Whether what it says is HTML.
+    pub(super) fn is_html(&self) -> bool {
+        self.kind != Kind::Text && self.kind != Kind::Ignored
     }
 
     fn is_person(&self) -> bool {

@@ -1,7 +1,6 @@
 //! Single values made fit for people and platforms: titles, links, ids, and the text of XML.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use data_encoding::HEXLOWER;
 use encoding_rs::WINDOWS_1252;
@@ -10,10 +9,14 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 use url::Url;
 
+use super::tokens::Entities;
 use crate::model::markup::{self, Piece, is_forbidden, pieces, reference, reference_name};
 
 /// A title is cut here, in characters: longer ones are a mistake or an attack.
 const MAX_TITLE: usize = 1_000;
+/// Nothing behind this is looked at to make a title, in bytes: a million marks on one letter take
+/// seconds to sort.
+const MAX_TITLE_RAW: usize = 64 * 1024;
 /// A longer link is no link: browsers and platforms stop here.
 const MAX_LINK: usize = 2_048;
 /// A longer id is kept as its hash, in bytes.
@@ -77,6 +80,7 @@ const PARTING: [&str; 13] =
 
 /// HTML as one line of plain text.
 pub(super) fn title_of_html(html: &str) -> String {
+    let html = start(html, MAX_TITLE_RAW);
     let mut text = String::with_capacity(html.len());
     for piece in pieces(html) {
         match piece {
@@ -98,7 +102,7 @@ pub(super) fn title_of_html(html: &str) -> String {
 
 /// Plain text as one line: spaces collapsed, what steers or hides text dropped, NFC, cut.
 pub(super) fn title_of_text(text: &str) -> String {
-    let text = undo_double_encoding(text);
+    let text = undo_double_encoding(start(text, MAX_TITLE_RAW));
     let mut line = String::with_capacity(text.len().min(MAX_TITLE * 4));
     for word in text.split_whitespace() {
         let before = line.len();
@@ -152,9 +156,21 @@ const fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// An address made absolute.
+/// So many bytes of a text, or fewer, so that no character is cut.
+fn start(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// An address made absolute; none that is absurdly long, since others may be joined to it.
 pub(super) fn join(raw: &str, base: Option<&Url>) -> Option<Url> {
     let raw = raw.trim();
+    if raw.len() > MAX_LINK * 3 {
+        return None;
+    }
     match base {
         Some(base) => base.join(raw).ok(),
         None => Url::parse(raw).ok(),
@@ -165,7 +181,7 @@ pub(super) fn join(raw: &str, base: Option<&Url>) -> Option<Url> {
 /// What is all that already stays as the feed has it.
 pub(super) fn link(raw: &str, base: Option<&Url>) -> Option<String> {
     let raw = raw.trim();
-    if raw.is_empty() || raw.len() > MAX_LINK * 3 {
+    if raw.is_empty() {
         return None;
     }
     let mut url = join(raw, base)?;
@@ -201,7 +217,7 @@ pub(super) fn guid(raw: &str) -> Option<String> {
 
 /// The text of XML: references resolved once, by HTML's names too and by the document's own;
 /// unknown ones and a bare `&` stay.
-pub(super) fn decode<'t>(text: &'t str, entities: &HashMap<&str, String>) -> Cow<'t, str> {
+pub(super) fn decode<'t>(text: &'t str, entities: &Entities<'_>) -> Cow<'t, str> {
     if !text.contains('&') {
         return decode_none(text);
     }
@@ -211,7 +227,7 @@ pub(super) fn decode<'t>(text: &'t str, entities: &HashMap<&str, String>) -> Cow
         out.push_str(&decode_none(&rest[..at]));
         rest = &rest[at..];
         let known = reference_name(rest).and_then(|name| {
-            let own = entities.get(name).map(|value| Cow::Owned(value.clone()));
+            let own = entities.value(name).map(|value| Cow::Owned(value.to_owned()));
             Some((name, own.or_else(|| reference(name))?))
         });
         let taken = match &known {
@@ -253,7 +269,7 @@ pub(super) fn decode_none(text: &str) -> Cow<'_, str> {
 
 /// An attribute's value.
 pub(super) fn attribute(raw: &str) -> String {
-    decode(raw.trim(), &HashMap::new()).into_owned()
+    decode(raw.trim(), &Entities::default()).into_owned()
 }
 
 #[cfg(test)]

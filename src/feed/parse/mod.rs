@@ -14,26 +14,40 @@ mod encoding;
 mod extras;
 mod facts;
 mod html;
+mod items;
 mod json;
 mod loose;
 mod names;
 mod order;
 mod problems;
+mod relative;
 mod repair;
 mod root;
 mod rss;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod work;
 
+use tokio::sync::Semaphore;
 use url::Url;
 
 pub use facts::Facts;
 pub use problems::Problem;
 use problems::Problems;
 
+use crate::clock;
 use crate::model::Entry;
 use names::Family;
+use repair::Unread;
+use work::{MAX_WORK, TooMuch, Work};
+
+/// The stack of the thread that reads a feed: nothing there recurses deeper than a document of six
+/// levels asks for, or 128 of JSON.
+const STACK: usize = 1024 * 1024;
+/// Larger feeds are read one at a time, since reading one takes several times its size in memory.
+const LARGE: usize = 1024 * 1024;
+static LARGE_ONES: Semaphore = Semaphore::const_new(1);
 
 /// What the answer said about its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -137,6 +151,13 @@ pub enum NotAFeed {
     Other(String),
 }
 
+impl From<TooMuch> for NotAFeed {
+    fn from(_: TooMuch) -> Self {
+        let seconds = MAX_WORK.as_secs();
+        Self::Other(format!("reading it takes the processor more than {seconds} s"))
+    }
+}
+
 fn titled(title: &Option<String>) -> String {
     title.as_ref().map(|title| format!(" ({title:?})")).unwrap_or_default()
 }
@@ -162,6 +183,10 @@ struct Head {
 /// # Errors
 /// Where there is no feed in it, in words that say what is there instead.
 pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
+    read(bytes, hints, &mut Work::endless())
+}
+
+fn read(bytes: &[u8], hints: &Hints<'_>, work: &mut Work) -> Result<Document, NotAFeed> {
     if bytes.starts_with(&[0x1F, 0x8B]) {
         let what = "gzip data that the server does not declare (Content-Encoding)";
         return Err(NotAFeed::Other(what.to_owned()));
@@ -185,9 +210,15 @@ pub fn parse(bytes: &[u8], hints: &Hints<'_>) -> Result<Document, NotAFeed> {
             })?;
         (Format::Json, head, entries, complete)
     } else {
-        read_xml(text, hints, &mut problems)?
+        read_xml(text, hints, &mut problems, work)?
     };
+    work.look().map_err(NotAFeed::from)?;
     let language = head.language;
+    let mut entries = entries;
+    for (entry, _) in &mut entries {
+        work.look()?;
+        relate(entry, hints.base_url);
+    }
     let entries = order::settle(entries, language.as_deref(), &mut problems);
     let (entries, origins) = entries.into_iter().unzip();
     Ok(Document {
@@ -208,16 +239,22 @@ fn read_xml(
     text: &str,
     hints: &Hints<'_>,
     problems: &mut Problems,
+    work: &mut Work,
 ) -> Result<(Format, Head, Placed, bool), NotAFeed> {
-    let repaired =
-        repair::repair(text, hints.base_url, problems).map_err(|none| match none.found {
+    work.look()?;
+    let repaired = repair::repair(text, hints.base_url, problems, work);
+    let repaired = repaired.map_err(|unread| match unread {
+        Unread::TooMuch => NotAFeed::from(TooMuch),
+        Unread::NoRoot(none) => match none.found {
             _ if none.html || mentions_html(hints) => {
                 let (title, feeds) = html::page(text, hints.base_url);
                 NotAFeed::Html { title, feeds }
             }
             Some(found) => NotAFeed::Other(format!("a document that starts with <{found}>")),
             None => NotAFeed::Other(format!("text that starts with {:?}", start_of(text))),
-        })?;
+        },
+    })?;
+    work.look()?;
     let broken = |error: String| NotAFeed::Other(format!("a feed that cannot be read: {error}"));
     let (format, (mut head, entries)) = match repaired.family {
         Family::Rss => {
@@ -240,8 +277,17 @@ fn read_xml(
     Ok((format, head, entries.collect(), repaired.complete))
 }
 
+/// Makes what its texts link to and show absolute: they are written for the entry's own page.
+fn relate(entry: &mut Entry, base: Option<&Url>) {
+    let page = entry.link.as_deref().and_then(|link| Url::parse(link).ok());
+    let base = page.as_ref().or(base);
+    for text in [&mut entry.summary, &mut entry.content] {
+        *text = relative::resolved(std::mem::take(text), base);
+    }
+}
+
 /// An entry's link as the feed has it; `by_id` says whether its id may stand in.
-fn as_written(entry: &Entry, written: &repair::Written, by_id: bool) -> Option<String> {
+fn as_written(entry: &Entry, written: &items::Written, by_id: bool) -> Option<String> {
     let id = entry.guid.as_ref().filter(|_| by_id);
     let Some(link) = &entry.link else {
         return written.first().map(|(_, raw)| raw).or(id).cloned();
@@ -264,21 +310,29 @@ fn start_of(text: &str) -> String {
         .collect()
 }
 
-/// Reads a feed on a thread where it may take its time.
+/// Reads a feed on a thread of its own: a large one takes its time, and others wait for none. What
+/// it costs is bounded: the stack, the processor's time, and large ones are read one at a time.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse`]; and where it makes too much work.
 pub async fn parse_off_thread(
     bytes: Vec<u8>,
     content_type: Option<String>,
     base_url: Option<Url>,
 ) -> Result<Document, NotAFeed> {
-    let work = tokio::task::spawn_blocking(move || {
-        parse(&bytes, &Hints { content_type: content_type.as_deref(), base_url: base_url.as_ref() })
+    // The semaphore is never closed.
+    let _alone = if bytes.len() > LARGE { LARGE_ONES.acquire().await.ok() } else { None };
+    let work = move || {
+        let hints = Hints { content_type: content_type.as_deref(), base_url: base_url.as_ref() };
+        read(&bytes, &hints, &mut Work::within(MAX_WORK, clock::worked))
+    };
+    // The runtime's own threads have the stack that the runtime was made with, whatever that is.
+    let thread = std::thread::Builder::new().name("feed".to_owned()).stack_size(STACK);
+    let read = tokio::task::spawn_blocking(move || match thread.spawn(work) {
+        Ok(thread) => thread.join().ok(),
+        Err(error) => Some(Err(NotAFeed::Other(format!("it was not read: {error}")))),
     });
-    match work.await {
-        Ok(parsed) => parsed,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(error) => Err(NotAFeed::Other(format!("it was not read: {error}"))),
-    }
+    // A feed on which the reading itself fails costs that feed its poll, and no other.
+    let fell_over = || Err(NotAFeed::Other("reading it fell over".to_owned()));
+    read.await.ok().flatten().unwrap_or_else(fell_over)
 }

@@ -28,7 +28,7 @@ pub(super) enum Space {
 /// More declarations than this on one element, or in scope at once, are dropped: a storm of them
 /// took a typed parser 17 s.
 const MAX_DECLARATIONS: usize = 64;
-const MAX_IN_SCOPE: usize = 256;
+const MAX_IN_SCOPE: usize = 128;
 
 /// The namespace declarations in scope.
 #[derive(Debug, Default)]

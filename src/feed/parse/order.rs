@@ -57,19 +57,22 @@ fn runs_forward(entries: &[(Entry, Origin)]) -> bool {
 }
 
 /// Which items of a document are its newest: all of them, but in a feed without end.
+///
+/// `dates` are of those that are still there; `dropped` others stood in the middle of them.
 pub(super) fn newest(
-    items: &[(Range<usize>, Option<Time>)],
+    dates: &[Option<Time>],
+    dropped: usize,
     problems: &mut Problems,
 ) -> Range<usize> {
-    let total = items.len();
+    let (here, total) = (dates.len(), dates.len() + dropped);
     if total <= MAX_ITEMS {
         return 0..total;
     }
     problems
         .add(None, format!("the feed has {total} items; only the newest {MAX_ITEMS} are taken"));
     // Without dates the newest stand first, as they do in most feeds.
-    match (items[0].1, items[total - 1].1) {
-        (Some(oldest), Some(newest)) if oldest < newest => total - MAX_ITEMS..total,
+    match (dates[0], dates[here - 1]) {
+        (Some(oldest), Some(newest)) if oldest < newest => here - MAX_ITEMS..here,
         _ => 0..MAX_ITEMS,
     }
 }

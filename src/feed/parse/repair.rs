@@ -6,18 +6,19 @@
 //! open, so neither can happen. An item that the text ends in is left out whole: half a post now
 //! is a duplicate later.
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use url::Url;
 
 use super::capture::{Capture, escape_into};
 use super::facts::{Facts, Gathering};
+use super::items::{Item, Items, Kept, Written};
 use super::names::{Family, How, Meaning, Place, Space, Spaces, meaning};
 use super::problems::Problems;
 use super::root::{NoRoot, find_root, local};
 use super::tokens::{Tag, Token, Tokens};
-use super::{clean, dates, order};
+use super::work::{TooMuch, Work};
+use super::{clean, dates, relative};
 use crate::model::Time;
 
 /// Elements deeper than this are dropped.
@@ -43,15 +44,34 @@ pub(super) struct Repaired {
     pub(super) first: usize,
 }
 
-/// Links of one item: what became of each, if anything, and how it was written.
-pub(super) type Written = Vec<(Option<String>, String)>;
+/// Why a document is not repaired.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// There is no feed in it.
+    NoRoot(NoRoot),
+    /// It makes too much work.
+    TooMuch,
+}
+
+impl From<NoRoot> for Unread {
+    fn from(none: NoRoot) -> Self {
+        Self::NoRoot(none)
+    }
+}
+
+impl From<TooMuch> for Unread {
+    fn from(_: TooMuch) -> Self {
+        Self::TooMuch
+    }
+}
 
 /// Repairs a document.
 pub(super) fn repair(
     text: &str,
     base: Option<&Url>,
     problems: &mut Problems,
-) -> Result<Repaired, NoRoot> {
+    work: &mut Work,
+) -> Result<Repaired, Unread> {
     let mut tokens = Tokens::new(text);
     let (tag, family) = find_root(&mut tokens)?;
     let mut repair = Repair {
@@ -62,9 +82,7 @@ pub(super) fn repair(
         capture: None,
         base: base.cloned().map(Rc::new),
         head: String::new(),
-        items: String::with_capacity(text.len()),
-        ranges: Vec::new(),
-        written: Vec::new(),
+        items: Items::default(),
         item: None,
         seen: 0,
         language: None,
@@ -84,6 +102,7 @@ pub(super) fn repair(
         repair.open_item(&tag);
     }
     while let Some(token) = tokens.next() {
+        work.step()?;
         match token {
             Token::Start(tag) => repair.start(tag),
             Token::End(name) => repair.end(name),
@@ -122,18 +141,6 @@ struct Open<'a> {
     item: bool,
 }
 
-#[derive(Default)]
-struct Item {
-    start: usize,
-    about: Option<String>,
-    href: Option<String>,
-    has_id: bool,
-    has_title: bool,
-    language: Option<String>,
-    date: Option<Time>,
-    written: Written,
-}
-
 struct Repair<'a, 'p> {
     family: Family,
     spaces: Spaces<'a>,
@@ -143,9 +150,7 @@ struct Repair<'a, 'p> {
     capture: Option<Capture<'a>>,
     base: Option<Rc<Url>>,
     head: String,
-    items: String,
-    ranges: Vec<(Range<usize>, Option<Time>)>,
-    written: Vec<Written>,
+    items: Items,
     item: Option<Item>,
     /// Items begun.
     seen: usize,
@@ -180,7 +185,7 @@ impl<'a> Repair<'a, '_> {
     }
 
     fn out(&mut self) -> &mut String {
-        if self.item.is_some() { &mut self.items } else { &mut self.head }
+        if self.item.is_some() { &mut self.items.text } else { &mut self.head }
     }
 
     fn push(&mut self, tag: &Tag<'a>, place: Place, spaces_mark: usize) -> &mut Open<'a> {
@@ -209,13 +214,13 @@ impl<'a> Repair<'a, '_> {
         self.seen += 1;
         let about = tag.attributes.iter().find(|(name, _)| local(name) == "about");
         self.item = Some(Item {
-            start: self.items.len(),
+            start: self.items.text.len(),
             about: about.map(|(_, about)| clean::attribute(about)),
             href: tag.attribute("href").map(clean::attribute),
             language: tag.attribute("xml:lang").map(clean::attribute),
             ..Item::default()
         });
-        self.items.push_str(if self.family == Family::Rss { "<item>" } else { "<entry>" });
+        self.items.text.push_str(if self.family == Family::Rss { "<item>" } else { "<entry>" });
         self.push(tag, Place::Item, mark).item = true;
     }
 
@@ -281,6 +286,13 @@ impl<'a> Repair<'a, '_> {
 
     fn field(&mut self, name: &'static str, how: How, tag: Tag<'a>) {
         let mark = self.spaces.declare(&tag.attributes);
+        if self.item.as_mut().is_some_and(|item| item.is_full(how, name)) {
+            self.push(&tag, Place::Unknown, mark);
+            if tag.empty {
+                self.pop();
+            }
+            return;
+        }
         let texted = name == "link" && !tag.empty && tag.attribute("href").is_none();
         let capture = (texted && how != How::Link).then(|| Capture::link(&tag));
         match how {
@@ -384,6 +396,10 @@ impl<'a> Repair<'a, '_> {
                     self.base = clean::join(&value, None).map(Rc::new);
                 }
             }
+            // What the document says of itself goes before what the page of the entry would mean.
+            How::Long | How::AtomLong if self.says_base() && capture.is_html() => {
+                value = relative::resolved(value, base.as_deref());
+            }
             _ => {}
         }
         if let Some(item) = &mut self.item {
@@ -454,9 +470,9 @@ impl<'a> Repair<'a, '_> {
     fn close_item(&mut self) {
         let Some(item) = self.item.take() else { return };
         let mut add = |open: &str, value: &str, close: &str| {
-            self.items.push_str(open);
-            escape_into(value, &mut self.items);
-            self.items.push_str(close);
+            self.items.text.push_str(open);
+            escape_into(value, &mut self.items.text);
+            self.items.text.push_str(close);
         };
         if let Some(about) = item.about.filter(|about| !item.has_id && !about.is_empty()) {
             // RSS 1.0 has no other identity than this, and the typed parser drops it.
@@ -470,30 +486,27 @@ impl<'a> Repair<'a, '_> {
         if let Some(language) = &item.language {
             add("<dc:language>", language, "</dc:language>");
         }
-        self.items.push_str(if self.family == Family::Rss { "</item>" } else { "</entry>" });
-        self.ranges.push((item.start..self.items.len(), item.date));
-        self.written.push(item.written);
+        let end = if self.family == Family::Rss { "</item>" } else { "</entry>" };
+        self.items.text.push_str(end);
+        self.items.push(item.start, item.date, item.written);
     }
 
-    fn finish(mut self, root: String, atom03: bool, complete: bool) -> Repaired {
+    fn finish(self, root: String, atom03: bool, complete: bool) -> Repaired {
         if self.item.is_some() {
             self.problems.add(None, "the feed ends inside its last item, which is left out");
         } else if !complete {
             self.problems.add(None, "the feed ends before its end tag");
         }
-        let kept = order::newest(&self.ranges, self.problems);
-        let items = match self.ranges.get(kept.clone()) {
-            Some([(first, _), .., (last, _)]) => &self.items[first.start..last.end],
-            Some([(only, _)]) => &self.items[only.clone()],
-            _ => "",
+        let Kept { text: mut xml, written, first } = self.items.newest(self.problems);
+        let (open, close) = match self.family {
+            Family::Rss => ("<rss><channel>", "</channel></rss>"),
+            Family::Atom => ("<feed>", "</feed>"),
         };
-        let written = self.written.drain(kept.clone()).collect();
-        let xml = match self.family {
-            Family::Rss => format!("<rss><channel>{}{items}</channel></rss>", self.head),
-            Family::Atom => format!("<feed>{}{items}</feed>", self.head),
-        };
+        // In place: another copy of the whole document would be as large as all of it.
+        xml.insert_str(0, &self.head);
+        xml.insert_str(0, open);
+        xml.push_str(close);
         let (family, language, facts) = (self.family, self.language, self.facts.finish());
-        let first = kept.start + 1;
         Repaired { family, root, atom03, xml, language, complete, facts, written, first }
     }
 }

@@ -1,6 +1,7 @@
 //! A tolerant tokenizer for XML as people write it: no input is an error, and every input takes
 //! linear time, so that no feed can stall a poll.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::model::markup::unescape;
@@ -13,6 +14,13 @@ const MAX_ENTITIES: usize = 64;
 const MAX_ENTITY_VALUE: usize = 256;
 /// A quoted value with a `<` in it is believed up to this length; beyond, a quote is missing.
 const MAX_ODD_VALUE: usize = 1024;
+/// How often the whole text may be read again in search of the ends of tags that have none: one such
+/// tag may hide another, and that one a third.
+const MAX_AGAIN: usize = 4;
+/// A short text may always be read again so far, in bytes.
+const AGAIN_FREE: usize = 64 * 1024;
+/// What the document's own entities may add to it, in bytes.
+const MAX_ENTITY_TEXT: usize = 256 * 1024;
 
 /// One token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +61,16 @@ pub(super) struct Tokens<'a> {
     /// Whether the text ended inside a token.
     pub(super) cut: bool,
     /// Entities that a DTD declares.
-    pub(super) entities: HashMap<&'a str, String>,
+    pub(super) entities: Entities<'a>,
     no_pi_end: bool,
+    /// Bytes read in search of the ends of tags that had none.
+    again: usize,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, start: 0, cut: false, entities: HashMap::new(), no_pi_end: false }
+        let entities = Entities::default();
+        Self { text, at: 0, start: 0, cut: false, entities, no_pi_end: false, again: 0 }
     }
 
     fn rest(&self) -> &'a str {
@@ -85,8 +96,8 @@ impl<'a> Tokens<'a> {
 
     fn doctype(&mut self) {
         let rest = self.rest();
-        let subset = rest.find('[').filter(|open| rest.find('>').is_none_or(|end| *open < end));
-        let Some(open) = subset else {
+        let head = &rest[..rest.find('>').unwrap_or(rest.len())];
+        let Some(open) = head.find('[') else {
             self.skip_to(0, ">");
             return;
         };
@@ -102,13 +113,13 @@ impl<'a> Tokens<'a> {
             };
             let Some((value, _)) = value[1..].split_once(quote) else { continue };
             if value.len() < MAX_ENTITY_VALUE && name != "%" {
-                self.entities.insert(name, unescape(value).into_owned());
+                self.entities.declare(name, unescape(value).into_owned());
             }
         }
     }
 
-    /// The tag at a `<`, or `None` where that is only text.
-    fn tag(&mut self) -> Option<Token<'a>> {
+    /// The tag at a `<`, or `None` where that is only text; `seen` is how far it was read.
+    fn tag(&mut self, seen: &mut usize) -> Option<Token<'a>> {
         let rest = self.rest();
         if let Some(name) = rest.strip_prefix("</") {
             let end = name.find(['<', '>']).filter(|end| name.as_bytes()[*end] == b'>');
@@ -124,6 +135,7 @@ impl<'a> Tokens<'a> {
             let name = name[..end].trim();
             return Some(Token::End(name.split_whitespace().next().unwrap_or_default()));
         }
+        *seen = rest.len();
         let length = rest[1..].find(|c| !is_name_char(c))?;
         let name = &rest[1..=length];
         let mut tag = Tag { name, attributes: Vec::new(), empty: false };
@@ -132,6 +144,7 @@ impl<'a> Tokens<'a> {
             let here = &rest[at..];
             at += here.len() - here.trim_start().len();
             let here = &rest[at..];
+            // To the end of the text, unless something ends it before.
             match here.as_bytes().first()? {
                 b'>' => {
                     self.at += at + 1;
@@ -141,7 +154,10 @@ impl<'a> Tokens<'a> {
                     tag.empty = here.as_bytes().get(1) == Some(&b'>');
                     at += 1;
                 }
-                b'<' => return None,
+                b'<' => {
+                    *seen = at;
+                    return None;
+                }
                 b'=' | b'"' | b'\'' => at += 1,
                 _ => {
                     let (attribute, length) = attribute(here)?;
@@ -171,14 +187,7 @@ fn attribute(text: &str) -> Option<(Option<(&str, &str)>, usize)> {
     let at = text.len() - value.len();
     if let Some(quote @ (b'"' | b'\'')) = value.as_bytes().first().copied() {
         let inside = &value[1..];
-        let quoted = inside.find(char::from(quote)).map(|close| &inside[..close]);
-        let sound = quoted.filter(|quoted| {
-            let after = inside.as_bytes().get(quoted.len() + 1).copied().unwrap_or(b'>');
-            let parted = after.is_ascii_whitespace() || matches!(after, b'>' | b'/');
-            !quoted.contains('<')
-                || (parted && quoted.len() <= MAX_ODD_VALUE && !quoted.contains('\n'))
-        });
-        if let Some(quoted) = sound {
+        if let Some(quoted) = quoted(inside, quote) {
             return Some((Some((name, quoted)), at + quoted.len() + 2));
         }
     }
@@ -191,6 +200,49 @@ fn attribute(text: &str) -> Option<(Option<(&str, &str)>, usize)> {
         value[end..].starts_with('>') && value[..end].find('/') == Some(end.saturating_sub(1));
     let end = if closes { end - 1 } else { end };
     Some((Some((name, &value[..end])), at + end))
+}
+
+/// The value at the start of `text`, where its closing quote can be believed.
+fn quoted(text: &str, quote: u8) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let first = bytes.iter().position(|byte| *byte == quote || *byte == b'<')?;
+    if bytes[first] == quote {
+        return Some(&text[..first]);
+    }
+    let near = &bytes[..bytes.len().min(MAX_ODD_VALUE + 1)];
+    let close = near.iter().position(|byte| *byte == quote || *byte == b'\n')?;
+    let after = bytes.get(close + 1).copied().unwrap_or(b'>');
+    let parted = after.is_ascii_whitespace() || matches!(after, b'>' | b'/');
+    (parted && bytes[close] == quote).then(|| &text[..close])
+}
+
+/// The entities that a document declares for itself, and how much may still come of them: three
+/// bytes can stand for 256.
+#[derive(Debug)]
+pub(super) struct Entities<'a> {
+    values: HashMap<&'a str, String>,
+    left: Cell<usize>,
+}
+
+impl Default for Entities<'_> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), left: Cell::new(MAX_ENTITY_TEXT) }
+    }
+}
+
+impl<'a> Entities<'a> {
+    fn declare(&mut self, name: &'a str, value: String) {
+        if self.values.len() < MAX_ENTITIES {
+            self.values.insert(name, value);
+        }
+    }
+
+    /// What a name stands for; nothing any more once they have added too much.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        let value = self.values.get(name)?;
+        self.left.set(self.left.get().checked_sub(value.len())?);
+        Some(value)
+    }
 }
 
 fn is_name_char(c: char) -> bool {
@@ -236,8 +288,14 @@ impl<'a> Iterator for Tokens<'a> {
                 let opens =
                     text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | ':' | '/'));
                 if opens {
-                    if let Some(token) = self.tag() {
+                    let mut seen = 0;
+                    if let Some(token) = self.tag(&mut seen) {
                         return Some(token);
+                    }
+                    self.again += seen;
+                    if self.again > AGAIN_FREE + MAX_AGAIN * self.text.len() {
+                        (self.at, self.cut) = (self.text.len(), true);
+                        return None;
                     }
                     self.cut |= !rest[1..].contains(['<', '>']);
                 }
@@ -311,17 +369,34 @@ mod tests {
             <!ENTITY evil SYSTEM "file:///etc/passwd">] ><rss/>"#;
         let mut tokens = Tokens::new(dtd);
         assert!(matches!(tokens.next(), Some(Token::Start(_))));
-        assert_eq!(tokens.entities["corp"], "Ex & Co");
-        assert_eq!(tokens.entities["a"], "&corp;&corp;");
-        assert!(!tokens.entities.contains_key("evil"));
+        assert_eq!(tokens.entities.value("corp"), Some("Ex & Co"));
+        assert_eq!(tokens.entities.value("a"), Some("&corp;&corp;"));
+        assert_eq!(tokens.entities.value("evil"), None);
+        while tokens.entities.value("corp").is_some() {}
+        assert_eq!(tokens.entities.value("a"), None, "they add no more to a document than this");
     }
 
     #[test]
     fn storms_take_linear_time() {
-        for storm in
-            ["<a b='", "<a b=\"", "<a ", "<?", "<!", "<![", "</", "<!--", "<a b=c", "<a/ ="]
-        {
-            let storm = storm.repeat(200_000);
+        for storm in [
+            "<a b='",
+            "<a b=\"",
+            "<a ",
+            "<?",
+            "<!",
+            "<![",
+            "</",
+            "<!--",
+            "<a b=c",
+            "<a/ =",
+            // Each hides the next in a value, and none of them ends.
+            "b='<a ' ",
+            "b=\"<a \" ",
+            "b='<a x=y ' ",
+            "<!DOCTYPE>",
+            "<!DOCTYPE a [>",
+        ] {
+            let storm = format!("<a {}", storm.repeat(200_000));
             assert!(Tokens::new(&storm).count() <= storm.len());
         }
         let wide = format!("<a {}>", "b='1' ".repeat(200_000));

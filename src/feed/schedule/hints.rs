@@ -44,7 +44,10 @@ pub(super) fn next(state: &FeedState, rules: &Rules, now: Time, seed: u64) -> (T
         None => (rules.every, Why::Interval),
     };
     let why = if own == rules.every { Why::Interval } else { why };
-    let hub = state.hub.as_ref().filter(|hub| hub.is_live(now)).map(|_| HUB_EVERY);
+    // Before its promise ends it is asked again, and that is done after a poll.
+    let hub = state.hub.as_ref().and_then(|hub| hub.lease).filter(|(from, _)| *from <= now);
+    let hub = hub.map(|(from, lease)| from.plus(lease / 5 * 4).since(now).min(HUB_EVERY));
+    let hub = hub.filter(|left| !left.is_zero());
     let hints = [
         (state.fresh, Why::Fresh),
         (state.wishes.ttl, Why::Ttl),

@@ -12,6 +12,7 @@ mod edits;
 pub mod faulty;
 mod identity;
 mod loss;
+mod moods;
 pub mod net;
 mod parallel;
 mod state_lost;

@@ -3,9 +3,11 @@
 
 mod bluesky;
 pub mod discord;
+pub mod discord_webhook;
 pub mod ghost;
 mod mastodon;
 mod matrix;
+mod ping;
 mod webhook;
 pub mod wordpress;
 
@@ -16,7 +18,10 @@ use oncecast::model::Time;
 use super::server::{Answer, Call};
 
 /// What the config names as `{ env = ".." }`. None of the values may be found in anything written.
-pub const SECRETS: [(&str, &str); 4] = [
+pub const SECRETS: [(&str, &str); 7] = [
+    ("KIT_INDEXNOW", "5ec2e7-0f-the-kit-indexnow"),
+    ("KIT_HOOK", "https://discord.com/api/webhooks/9/s3cret-half-of-the-address"),
+    ("KIT_HOOK_TOKEN", "s3cret-half-of-the-address"),
     ("KIT_GHOST", "6489c1b7d5f0a2:5ec2e7f00ba4cafe5ec2e7f00ba4cafe"),
     ("KIT_TOKEN", "s3cret-token-of-the-kit"),
     ("KIT_PASSWORD", "s3cret-password-of-the-kit"),
@@ -63,10 +68,14 @@ pub type Row = (&'static str, fn() -> Box<dyn Platform>);
 pub const ROWS: &[Row] = &[
     ("bluesky", || Box::new(bluesky::Pds::default())),
     ("discord", || Box::new(discord::Discord::default())),
+    ("discord_webhook", || Box::new(discord_webhook::Webhook::default())),
     ("ghost", || Box::new(ghost::Site::default())),
     ("mastodon", || Box::new(mastodon::Server::new(true))),
     ("mastodon/compatible", || Box::new(mastodon::Server::new(false))),
     ("matrix", || Box::new(matrix::Homeserver::default())),
+    ("ping/indexnow", || Box::new(ping::Told::by("indexnow"))),
+    ("ping/webmention", || Box::new(ping::Told::by("webmention"))),
+    ("ping/websub", || Box::new(ping::Told::by("websub"))),
     ("webhook", || Box::new(webhook::Receiver::new(false))),
     ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
     ("wordpress", || Box::new(wordpress::Site::default())),

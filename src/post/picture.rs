@@ -1,0 +1,116 @@
+//! The picture of an entry, and what it shows, for platforms that put it beside a post; and its sound.
+
+use serde::{Deserialize, Serialize};
+
+use super::html::{self, Image};
+use super::text;
+use crate::model::Entry;
+
+/// What a picture shows is told in so many characters at most.
+const ALT_MAX: usize = 1_000;
+
+/// A picture that goes with a post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Where it is; only `http` and `https`.
+    pub url: String,
+    /// What it shows, for those who cannot see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt: Option<String>,
+}
+
+/// The first picture that the entry attaches, or else the first in its text.
+#[must_use]
+pub fn of(entry: &Entry) -> Option<Picture> {
+    let attached =
+        entry.enclosures.iter().find(|file| is_kind(file.media_type.as_deref(), "image/"));
+    let known = attached.and_then(|file| file.alt.clone());
+    if let (Some(file), Some(alt)) = (attached, &known) {
+        return Some(Picture { url: file.url.clone(), alt: told(alt) });
+    }
+    // Many feeds attach the picture that stands in the text, and only there say what it shows.
+    let texts = [&entry.content, &entry.summary];
+    let mut shown = texts.into_iter().flat_map(|html| html::images(html));
+    match attached {
+        Some(file) => {
+            let alt = shown.find(|image| image.src == file.url).and_then(|image| told(&image.alt));
+            Some(Picture { url: file.url.clone(), alt })
+        }
+        None => {
+            shown.find(is_a_picture).map(|image| Picture { alt: told(&image.alt), url: image.src })
+        }
+    }
+}
+
+/// The address of the first sound that the entry attaches.
+#[must_use]
+pub fn audio(entry: &Entry) -> Option<&str> {
+    let sounds =
+        entry.enclosures.iter().filter(|file| is_kind(file.media_type.as_deref(), "audio/"));
+    sounds.map(|file| file.url.as_str()).next()
+}
+
+fn is_kind(media_type: Option<&str>, kind: &str) -> bool {
+    media_type.and_then(|is| is.get(..kind.len())).is_some_and(|is| is.eq_ignore_ascii_case(kind))
+}
+
+/// Neither an emoji that somebody drew, nor a dot that counts readers.
+fn is_a_picture(image: &Image) -> bool {
+    (image.src.starts_with("https://") || image.src.starts_with("http://")) && !image.is_small
+}
+
+fn told(alt: &str) -> Option<String> {
+    let alt = text::truncate(&text::line(alt), ALT_MAX);
+    (!alt.is_empty()).then_some(alt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Enclosure;
+
+    fn file(url: &str, media_type: &str, alt: Option<&str>) -> Enclosure {
+        let alt = alt.map(str::to_owned);
+        Enclosure { url: url.to_owned(), media_type: Some(media_type.to_owned()), alt }
+    }
+
+    /// A photo blog's post without its photo says nothing; one without its words says nothing to the blind.
+    #[test]
+    fn the_picture_is_the_one_that_the_author_chose_with_their_words() {
+        let text = "<p><img src=\"https://a.example/dot.gif\" width=\"1\" height=1>\
+            <img class=\"wp-smiley\" src=\"https://a.example/smile.png\" alt=\"\u{1f642}\">\
+            <img src=\"/relative.png\"><img src=\"https://a.example/cat.jpg\" alt=\" A  cat \">\
+            <img src=\"https://a.example/dog.jpg\" alt=\"A dog\">";
+        let entry = |enclosures: Vec<Enclosure>, content: &str| Entry {
+            enclosures,
+            content: content.to_owned(),
+            ..Entry::default()
+        };
+        for (enclosures, content, wanted) in [
+            (vec![], text, Some(("https://a.example/cat.jpg", Some("A cat")))),
+            (
+                vec![file("https://a.example/dog.jpg", "IMAGE/jpeg", None)],
+                text,
+                Some(("https://a.example/dog.jpg", Some("A dog"))),
+            ),
+            (
+                vec![file("https://a.example/x.png", "image/*", Some("An x"))],
+                text,
+                Some(("https://a.example/x.png", Some("An x"))),
+            ),
+            (
+                vec![file("https://a.example/x.png", "image/png", None)],
+                "",
+                Some(("https://a.example/x.png", None)),
+            ),
+            (vec![file("https://a.example/x.mp3", "audio/mpeg", None)], "<p>none", None),
+        ] {
+            let found = of(&entry(enclosures, content));
+            let found = found.as_ref().map(|found| (found.url.as_str(), found.alt.as_deref()));
+            assert_eq!(found, wanted, "{content}");
+        }
+        let sound = entry(vec![file("https://a.example/x.mp3", "audio/mpeg", None)], "");
+        assert_eq!(audio(&sound), Some("https://a.example/x.mp3"));
+        assert_eq!(audio(&entry(vec![file("https://a.example/x", "video/mp4", None)], "")), None);
+    }
+}
