@@ -1,6 +1,8 @@
 //! One worker a lane: it reads what is due and takes it as far as it will go. Lanes know nothing of
 //! each other, so a dead one delays none.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -14,8 +16,40 @@ use super::deliver::{LEDGER_REST, Lane, Next};
 /// A lane with nothing to do is heard of this often.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How a lane rests.
+pub trait Rests: Send {
+    /// Waits for as long as there is nothing to do, where that is known, for the bell, or for the end. Only
+    /// waiting is ever cut short.
+    fn rest<'a>(
+        &'a mut self,
+        wait: Option<Duration>,
+        bell: &'a mut Listener,
+        stop: &'a CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
+/// As a daemon rests: it looks around every minute.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lightly;
+
+impl Rests for Lightly {
+    fn rest<'a>(
+        &'a mut self,
+        wait: Option<Duration>,
+        bell: &'a mut Listener,
+        stop: &'a CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(rest(wait.map_or(IDLE, |wait| wait.min(IDLE)), bell, stop))
+    }
+}
+
 /// Works a lane until it is told to stop; a publish call under way is finished first.
-pub async fn work(mut lane: Lane, stop: CancellationToken) {
+pub async fn work(lane: Lane, stop: CancellationToken) {
+    work_resting(lane, stop, Lightly).await;
+}
+
+/// [`work`], with rests of another kind: for tests that live through days.
+pub async fn work_resting(mut lane: Lane, stop: CancellationToken, mut rests: impl Rests) {
     let beat = lane.parts.pulse.voice(format!("lane {}", lane.name()));
     let mut bell = lane.parts.bell.listen();
     lane.follows.until = Some(stop.clone());
@@ -28,11 +62,11 @@ pub async fn work(mut lane: Lane, stop: CancellationToken) {
         });
         let wait = match next {
             Next::Again => continue,
-            Next::Wait(wait) => wait.min(IDLE),
-            Next::Bell => IDLE,
+            Next::Wait(wait) => Some(wait),
+            Next::Bell => None,
         };
-        beat.within(wait);
-        rest(wait, &mut bell, &stop).await;
+        beat.within(wait.map_or(IDLE, |wait| wait.min(IDLE)));
+        rests.rest(wait, &mut bell, &stop).await;
     }
 }
 

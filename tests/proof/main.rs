@@ -3,3 +3,4 @@
 mod disk;
 mod model;
 mod power;
+mod sim;

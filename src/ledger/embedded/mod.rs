@@ -49,7 +49,7 @@ mod verify;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -65,7 +65,7 @@ use super::{
 };
 use batch::Batch;
 use disk::Disk;
-use writer::{Job, Message};
+use writer::{Job, Message, Writer};
 
 pub use compact::{Compacted, compact};
 pub use copy::place_of;
@@ -76,12 +76,35 @@ pub use open::{Mend, Place};
 /// How many jobs may wait for the writer before a caller is told that it does not keep up.
 const QUEUE_MAX: usize = 4_096;
 
-/// A handle to the writer thread.
+/// A handle to the writer.
 #[derive(Debug)]
 pub struct Embedded {
-    jobs: mpsc::SyncSender<Message>,
+    desk: Desk,
     disk: Arc<dyn Disk>,
     path: PathBuf,
+}
+
+/// Where jobs are handed in, and who does them: the writer's thread, or whoever asks.
+#[derive(Clone)]
+struct Desk {
+    jobs: mpsc::SyncSender<Message>,
+    own: Option<Arc<Mutex<Option<Writer>>>>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("threaded", &self.own.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Does what waits, where no thread does; whoever else asks meanwhile shares the commit.
+    async fn work(&self) {
+        if let Some(own) = &self.own {
+            tokio::task::yield_now().await;
+            Writer::serve_all(&mut own.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
 }
 
 impl Embedded {
@@ -125,13 +148,30 @@ impl Embedded {
             .spawn(move || {
                 // The thread reads tokio's timer, which a test may own.
                 let _timer = timer.enter();
-                writer::run(&place, clock, mend, opened, &queue);
+                writer::run(&place, clock, mend, opened, queue);
             })
             .map_err(|e| LedgerError::Unusable(format!("no thread for it: {e}")))?;
         is_open
             .await
             .map_err(|_| LedgerError::Unusable("it fell over while opening".to_owned()))??;
-        Ok(Arc::new(Self { jobs, disk, path }))
+        Ok(Arc::new(Self { desk: Desk { jobs, own: None }, disk, path }))
+    }
+
+    /// Opens the ledger as [`Embedded::open_and`] does, without a thread: whoever asks does the work. For
+    /// tests that own the order of things, and not only their time.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub fn open_here(
+        place: impl Into<Place>,
+        clock: Arc<dyn Clock>,
+        mend: Option<Mend>,
+    ) -> Result<Arc<Self>, LedgerError> {
+        let place = place.into();
+        let (jobs, queue) = mpsc::sync_channel(QUEUE_MAX);
+        let writer = Writer::open(&place, clock, mend, queue)?;
+        let own = Some(Arc::new(Mutex::new(Some(writer))));
+        Ok(Arc::new(Self { desk: Desk { jobs, own }, disk: place.disk, path: place.path }))
     }
 
     fn call<T: Send + 'static>(
@@ -159,11 +199,13 @@ impl Embedded {
                 drop(answer.send(told));
             })
         });
-        let sent = self.jobs.try_send(kind(job)).map_err(|_| {
+        let sent = self.desk.jobs.try_send(kind(job)).map_err(|_| {
             LedgerError::Unusable("its writer has ended or does not keep up".to_owned())
         });
+        let desk = self.desk.clone();
         Box::pin(async move {
             sent?;
+            desk.work().await;
             answered
                 .await
                 .map_err(|_| LedgerError::Uncertain("its writer fell over on the way".to_owned()))?
@@ -323,33 +365,39 @@ impl Ledger for Embedded {
 
     fn verify(&self, progress: Box<dyn Fn(u64, u64) + Send>) -> Reply<journal::Proof> {
         let (answer, answered) = oneshot::channel();
-        let sent = self
+        let desk = self.desk.clone();
+        let sent = desk
             .jobs
             .try_send(Message::Verify(progress, answer))
             .map_err(|_| LedgerError::Unusable("its writer has ended".to_owned()));
         Box::pin(async move {
             sent?;
+            desk.work().await;
             answered.await.map_err(|_| LedgerError::Unusable("the walk fell over".to_owned()))?
         })
     }
 
     fn snapshot(&self) -> Reply<PathBuf> {
         let (answer, answered) = oneshot::channel();
-        let sent = self
+        let desk = self.desk.clone();
+        let sent = desk
             .jobs
             .try_send(Message::Snapshot(answer))
             .map_err(|_| LedgerError::Unusable("its writer has ended".to_owned()));
         Box::pin(async move {
             sent?;
+            desk.work().await;
             answered.await.map_err(|_| LedgerError::Unusable("the copy fell over".to_owned()))?
         })
     }
 
     fn close(&self) -> Reply<()> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.jobs.try_send(Message::Close(answer));
+        let desk = self.desk.clone();
+        let sent = desk.jobs.try_send(Message::Close(answer));
         Box::pin(async move {
             if sent.is_ok() {
+                desk.work().await;
                 // An ended writer is a closed one.
                 answered.await.ok();
             }

@@ -43,21 +43,86 @@ pub(super) fn run(
     clock: Arc<dyn Clock>,
     mend: Option<Mend>,
     opened: oneshot::Sender<Result<(), LedgerError>>,
-    queue: &mpsc::Receiver<Message>,
+    queue: mpsc::Receiver<Message>,
 ) {
-    let mut open = match catch_unwind(AssertUnwindSafe(|| open::first(place, clock, mend))) {
-        Ok(Ok(open)) => open,
-        Ok(Err(error)) => return drop(opened.send(Err(error))),
-        Err(_) => return drop(opened.send(Err(fell_over(&place.path)))),
+    let mut writer = match Writer::open(place, clock, mend, queue) {
+        Ok(writer) => writer,
+        Err(error) => return drop(opened.send(Err(error))),
     };
     if opened.send(Ok(())).is_err() {
         return;
     }
-    if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path, &[]) {
-        tracing::warn!(%error, "old copies of the ledger cannot be taken away");
+    while let Some(message) = writer.next() {
+        if let Some(last) = writer.serve(message) {
+            return writer.end(last);
+        }
     }
-    let mut copying = Copying::default();
-    while let Some(message) = next(&mut open, queue) {
+}
+
+/// An open ledger, and what is asked of it.
+pub(super) struct Writer {
+    open: Opened,
+    copying: Copying,
+    queue: mpsc::Receiver<Message>,
+}
+
+impl Writer {
+    /// Opens the ledger.
+    pub(super) fn open(
+        place: &Place,
+        clock: Arc<dyn Clock>,
+        mend: Option<Mend>,
+        queue: mpsc::Receiver<Message>,
+    ) -> Result<Self, LedgerError> {
+        let open = catch_unwind(AssertUnwindSafe(|| open::first(place, clock, mend)))
+            .unwrap_or_else(|_| Err(fell_over(&place.path)))?;
+        if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path, &[]) {
+            tracing::warn!(%error, "old copies of the ledger cannot be taken away");
+        }
+        Ok(Self { open, copying: Copying::default(), queue })
+    }
+
+    /// Serves what waits, and goes where it is told to end.
+    pub(super) fn serve_all(place: &mut Option<Self>) {
+        let Some(writer) = place else { return };
+        while let Ok(message) = writer.queue.try_recv() {
+            let Some(told) = writer.serve(message) else { continue };
+            if let Some(writer) = place.take() {
+                writer.end(told);
+            }
+            return;
+        }
+        if writer.open.core.lag.left().is_some_and(|left| left.is_zero()) {
+            writer.catch_up();
+        }
+    }
+
+    /// The next message; what polls have left is written in time, and a busy queue does not put it off.
+    fn next(&mut self) -> Option<Message> {
+        loop {
+            let Some(left) = self.open.core.lag.left() else { return self.queue.recv().ok() };
+            if !left.is_zero() {
+                match self.queue.recv_timeout(left) {
+                    Ok(message) => return Some(message),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                }
+            }
+            self.catch_up();
+            if self.open.core.lag.left().is_some_and(|left| left.is_zero()) {
+                // It cannot be written now, and others wait.
+                return self.queue.recv().ok();
+            }
+        }
+    }
+
+    fn catch_up(&mut self) {
+        batch(&mut self.open, vec![catches_up()]);
+        self.open.core.lag.tried();
+    }
+
+    /// Serves one message, and the jobs that wait behind it; what it is told last comes back.
+    fn serve(&mut self, message: Message) -> Option<oneshot::Sender<()>> {
         let mut jobs = Vec::new();
         let mut after = None;
         let mut next = Some(message);
@@ -69,69 +134,55 @@ pub(super) fn run(
                     break;
                 }
             }
-            next = if jobs.len() < BATCH_MAX { queue.try_recv().ok() } else { None };
+            next = if jobs.len() < BATCH_MAX { self.queue.try_recv().ok() } else { None };
         }
+        let open = &mut self.open;
         if !jobs.is_empty() {
-            batch(&mut open, jobs);
+            batch(open, jobs);
         }
         if open.database.is_none() {
-            copying.give_up();
+            self.copying.give_up();
         }
-        match after {
-            Some(Message::Rehearse(job)) => foresee::rehearse(&mut open, job),
-            Some(Message::Verify(progress, answer)) => {
+        match after? {
+            Message::Job(_) => {}
+            Message::Rehearse(job) => foresee::rehearse(open, job),
+            Message::Verify(progress, answer) => {
                 let proof = match &open.database {
                     Some(database) => catch_unwind(AssertUnwindSafe(|| {
                         let txn = database.begin_read().map_err(broken)?;
                         verify::walk(&txn, &open.core.ledger, progress.as_ref())
                     }))
-                    .unwrap_or_else(|_| Err(fell_over(&place.path))),
+                    .unwrap_or_else(|_| Err(fell_over(&open.core.path))),
                     None => Err(LedgerError::Unusable("it is not open".to_owned())),
                 };
                 drop(answer.send(proof));
             }
-            Some(Message::Snapshot(answer)) => match &open.database {
-                Some(database) => copying.begin(database, &place.disk, &place.path, answer),
+            Message::Snapshot(answer) => match &open.database {
+                Some(database) => {
+                    self.copying.begin(database, &open.core.disk, &open.core.path, answer)
+                }
                 None => drop(answer.send(Err(LedgerError::Unusable("it is not open".to_owned())))),
             },
-            Some(Message::Close(answer)) => {
-                copying.end();
-                if open.core.lag.left().is_some() {
-                    batch(&mut open, vec![catches_up()]);
-                }
-                if open.core.daemon.is_some() {
-                    batch(&mut open, vec![ends()]);
-                }
-                if let Err(error) = open.core.leave() {
-                    tracing::warn!(%error, "how far the ledger has come is not witnessed");
-                }
-                // The file is closed and its lock is free before the caller goes on.
-                drop(open);
-                answer.send(()).ok();
-                return;
-            }
-            _ => {}
+            Message::Close(answer) => return Some(answer),
         }
+        None
     }
-}
 
-/// The next message; what polls have left is written in time, and a busy queue does not put it off.
-fn next(open: &mut Opened, queue: &mpsc::Receiver<Message>) -> Option<Message> {
-    loop {
-        let Some(left) = open.core.lag.left() else { return queue.recv().ok() };
-        if !left.is_zero() {
-            match queue.recv_timeout(left) {
-                Ok(message) => return Some(message),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
+    /// The last thing: what was asked before is done.
+    fn end(mut self, told: oneshot::Sender<()>) {
+        self.copying.end();
+        if self.open.core.lag.left().is_some() {
+            batch(&mut self.open, vec![catches_up()]);
         }
-        batch(open, vec![catches_up()]);
-        open.core.lag.tried();
-        if open.core.lag.left().is_some_and(|left| left.is_zero()) {
-            // It cannot be written now, and others wait.
-            return queue.recv().ok();
+        if self.open.core.daemon.is_some() {
+            batch(&mut self.open, vec![ends()]);
         }
+        if let Err(error) = self.open.core.leave() {
+            tracing::warn!(%error, "how far the ledger has come is not witnessed");
+        }
+        // The file is closed and its lock is free before the caller goes on.
+        drop(self);
+        told.send(()).ok();
     }
 }
 
