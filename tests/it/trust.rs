@@ -303,6 +303,13 @@ async fn a_restored_doubt_is_not_repeated() {
     let folder = tempfile::tempdir().expect("a folder");
     let (place, copy) = (place(folder.path()), folder.path().join("copy"));
     let keyed = Guarantee::Keyed { window: std::time::Duration::from_secs(86_400) };
+    // One boot of one machine: after another, no key would be repeated.
+    let clock = TokioClock::starting_at(NOW);
+    let open = async |place: &Place, mend| {
+        let ledger = Embedded::open_and(place.clone(), clock.clone(), mend).await?;
+        ledger.configure(setup()).await?;
+        Ok::<_, LedgerError>(ledger)
+    };
     let ledger = open(&place, None).await.expect("opens");
     see(&ledger, &["old"]).await;
     see(&ledger, &["new", "old"]).await;
