@@ -63,7 +63,7 @@ fn each_format_gives_its_posts() {
             "broken.xml",
             Format::Rss,
             false,
-            "Three boldwords | https://broken.example/3?a=1&b=2 | b3",
+            "Three bold words | https://broken.example/3?a=1&b=2 | b3",
         ),
     ] {
         let document = fixture(name);
