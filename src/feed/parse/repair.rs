@@ -139,6 +139,8 @@ struct Open<'a> {
     /// What is written when it closes.
     close: Option<&'static str>,
     item: bool,
+    /// It only has attributes: what stands in it stands behind it, and somebody forgot its end.
+    leaf: bool,
 }
 
 struct Repair<'a, 'p> {
@@ -190,14 +192,13 @@ impl<'a> Repair<'a, '_> {
 
     fn push(&mut self, tag: &Tag<'a>, place: Place, spaces_mark: usize) -> &mut Open<'a> {
         let outer = self.base();
-        let base = match tag.attribute("xml:base") {
-            Some(own) => clean::join(&clean::attribute(own), outer.as_deref()).map(Rc::new),
-            None => None,
-        };
+        let own = tag.attribute("xml:base").map(clean::attribute);
+        let base = own.and_then(|own| clean::join(&own, outer.as_deref())).map(Rc::new);
         let says_base = base.is_some() || self.says_base();
         let base = base.or(outer);
         let (name, close) = (tag.name, None);
-        let open = Open { name, place, spaces_mark, base, says_base, close, item: false };
+        let open =
+            Open { name, place, spaces_mark, base, says_base, close, item: false, leaf: false };
         self.stack.push(open);
         let top = self.stack.len() - 1;
         &mut self.stack[top]
@@ -246,6 +247,11 @@ impl<'a> Repair<'a, '_> {
                 return;
             }
             self.close_field();
+        }
+        if let [.., outer, Open { leaf: true, .. }] = &self.stack[..]
+            && meaning(self.family, outer.place, space, tag.name) != Meaning::Unknown
+        {
+            self.pop();
         }
         if self.overflow > 0 || self.stack.len() >= MAX_DEPTH {
             self.overflow += usize::from(!tag.empty);
@@ -302,6 +308,7 @@ impl<'a> Repair<'a, '_> {
                 self.write_attributes(name, kept, &tag, open);
                 let top = self.stack.len() - 1;
                 self.stack[top].close = open.then_some(name);
+                self.stack[top].leaf = !open;
                 if tag.empty {
                     self.pop();
                 }

@@ -263,6 +263,7 @@ fn damage_of_one_item_costs_the_readers_no_other_post() {
         ("unclosed markup", "<description>a<br><i>b</description>"),
         ("stray end tag", "<description>a</p>b</description></b>"),
         ("unclosed description", "<description>a <b>c<guid>2</guid>"),
+        ("unclosed enclosure", "<enclosure url='/x.png' type='image/png'><guid>2</guid>"),
         ("bad date", "<pubDate>yesterday</pubDate>"),
         ("unknown prefix", "<x:y><x:title>no</x:title></x:y>"),
         ("unquoted attribute", "<enclosure url=https://example.org/x.png type=image/png>"),
@@ -296,6 +297,11 @@ fn damage_of_the_whole_document_costs_the_readers_nothing() {
         ("capitals", sound.replace("item>", "ITEM>").replace("title>", "Title>")),
         ("foreign default namespace", sound.replace("<rss>", "<rss xmlns='urn:x'>")),
         ("atom as default", sound.replace("<rss>", "<rss xmlns='http://www.w3.org/2005/Atom'>")),
+        ("no end of a file", sound.replace("</guid></item>", "</guid><enclosure url='/x'></item>")),
+        (
+            "no end of a file nor of its item",
+            sound.replacen("</guid></item>", "</guid><enclosure url='/x'>", 1),
+        ),
         ("title twice", sound.replace("</title>", "</title><title>other</title>")),
         ("title in an image", sound.replace("<guid>", "<image><title>no</title></image><guid>")),
     ] {

@@ -29,6 +29,7 @@ async fn a_feed_that_flip_flops_empties_and_returns_tells_each_post_once() {
         let mut turned = all.clone();
         turned.reverse();
         world.says(&turned, HOUR).await;
+        world.says(&before(&all, &all), HOUR).await;
         world.says(&all[..1], HOUR).await;
         world.says(&all[1..], HOUR).await;
     }
