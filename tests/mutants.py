@@ -274,7 +274,7 @@ MUTANTS = [
                 "            && self.entries.is_empty())",
             )
         ],
-        ["--lib ledger::admission", "--test it incidents::weak_identity"],
+        ["--test it walls::a_link_that_two_posts"],
     ),
     Mutant(
         "owed-once-a-feed",

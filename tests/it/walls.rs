@@ -107,6 +107,30 @@ async fn a_post_that_stands_in_two_feeds_is_told_once() {
     world.held(0).await;
 }
 
+/// A blog whose items all link to one page and have no guid: the next of them is taken for the first, and
+/// nobody hears of it.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_two_posts_were_seen_to_share_makes_no_third_one_known() {
+    let mut world = World::with(OPEN, &[("readers", HASTY)]).await;
+    let old = archive(12);
+    world.says(&old, HOUR).await;
+    let notes = |names: &[&str]| {
+        each(&posts(names), |p| {
+            (p.guid, p.link) = (None, Some("http://blog.example/notes".into()));
+        })
+    };
+    world.says(&before(&notes(&["ant"]), &old), HOUR).await;
+    world.says(&before(&notes(&["bee", "ant"]), &old), HOUR).await;
+    world.says(&old, HOUR).await;
+    world.says(&before(&notes(&["cat"]), &old), HOUR).await;
+    let told = |name: &str| world.seen(name);
+    let held = world.waiting(StatusKind::Held).await;
+    let waits = |name: &str| held.iter().filter(|view| view.title.ends_with(name)).count();
+    for name in ["ant", "bee", "cat"] {
+        assert_eq!(told(name) as usize + waits(name), 1, "{name}: {held:?}");
+    }
+}
+
 const OTHER: &str = "http://blog.example/subject/feed";
 
 /// This machine's disk, with as much room as the test says.
