@@ -38,17 +38,33 @@ pub(crate) fn feed(first: u32, shows: Shows, build: u32) -> Vec<u8> {
              <dc:creator><![CDATA[Ada]]></dc:creator>\n<pubDate>{date}</pubDate>\n\
              <category><![CDATA[News]]></category>\n\
              <guid isPermaLink=\"false\">https://blog.example/?p={number}</guid>\n\
-             <description><![CDATA[<p>What {title} means. {SENTENCE}{SENTENCE}</p>]]>\
-             </description>\n"
+             <description><![CDATA[<p>What {title} means. {}</p>]]></description>\n",
+            text(number, 2)
         );
         if matches!(shows, Shows::Posts) {
-            let text = format!("<p>Of {title}: {}</p>\n", SENTENCE.repeat(4)).repeat(5);
+            let text: String = (1..=5)
+                .map(|part| format!("<p>Of {title}: {}</p>\n", text(number * 7 + part, 4)))
+                .collect();
             xml += &format!("<content:encoded><![CDATA[{text}]]></content:encoded>\n");
         }
         xml += "</item>\n";
     }
     xml += "</channel>\n</rss>\n";
     xml.into_bytes()
+}
+
+/// So many sentences, in words that no other post has in this order: posts that say the same are taken for
+/// one another.
+fn text(number: u32, sentences: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(number.into());
+    let mut words: Vec<&str> = SENTENCE.split_whitespace().collect();
+    let mut all = String::new();
+    for _ in 0..sentences {
+        random.shuffle(&mut words);
+        all += &words.join(" ");
+        all += ". ";
+    }
+    all
 }
 
 fn spelt(number: u32) -> String {

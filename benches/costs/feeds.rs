@@ -199,14 +199,16 @@ impl Daemon {
         );
         for n in 0..feeds {
             config += &format!(
-                "[[feed]]\nname = \"blog {n}\"\nurl = \"http://{address}/{n}\"\nevery = \"{every}s\"\n"
+                "[[feed]]\nname = \"blog-{n}\"\nurl = \"http://{address}/{n}\"\nevery = \"{every}s\"\n"
             );
         }
         std::fs::write(dir.join("oncecast.toml"), config).expect("a config");
         let mut command = Command::new(binary());
         command.arg("--config").arg(dir.join("oncecast.toml")).arg("run");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.env_remove("NOTIFY_SOCKET").spawn().expect("the daemon starts");
+        let mut child = command.env_remove("NOTIFY_SOCKET").spawn().expect("the daemon starts");
+        rest(Duration::from_secs(2));
+        assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "it does not take its config");
         Self { child, listen, _folder: folder }
     }
 
