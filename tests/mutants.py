@@ -87,7 +87,7 @@ MUTANTS = [
                 "        if first {",
             )
         ],
-        ["--test it ledger::"],
+        ["--test it trust::what_a_lost_ledger_may_have_sent"],
     ),
     Mutant(
         "timeout-as-unsent",
