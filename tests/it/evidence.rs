@@ -316,7 +316,7 @@ async fn a_backup_without_its_witness_sends_nothing_again() {
     // What it saw while it observed is in doubt, and what it sees first afterwards is remembered.
     feed(&other, &["Old", "One", "Two", "New"]);
     other.start().await;
-    assert_eq!(other.count("good", "in_doubt").await, 1);
+    until("a doubt", async || other.count("good", "in_doubt").await == 1).await;
     until("the feed to be read", async || other.status().await["feeds"][0]["entries"] == 4).await;
     assert_eq!((good.requests(), lossy.requests()), (2, 2), "what was sent since the backup");
     feed(&other, &["Old", "One", "Two", "New", "Three"]);
