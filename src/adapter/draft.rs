@@ -1,6 +1,8 @@
 //! What platforms with drafts share: the address by which a draft is found again, and what a failed call on
 //! the way to one means.
 
+use serde_json::Value;
+
 use super::{Piece, Post, Stage, Unfit, answer};
 use crate::model::{DeferCause, Response};
 
@@ -37,6 +39,15 @@ pub(super) fn failed(response: &Response, what: &str) -> Stage {
         400 | 413 | 422 => Stage::Unfit(Unfit(reason)),
         _ => later(DeferCause::Overloaded),
     }
+}
+
+/// A draft that a person has since hidden, scheduled or thrown away: what becomes of it is theirs to say.
+pub(super) fn taken_in_hand(status: &Value) -> Stage {
+    let status = status.as_str().unwrap_or("of no known kind");
+    let why = format!(
+        "somebody has made its draft {status:?} there: publish it there, or withdraw it here"
+    );
+    Stage::Unfit(Unfit(why))
 }
 
 /// A platform that has what no repeat can mend, in words.

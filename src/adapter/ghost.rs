@@ -151,7 +151,10 @@ impl Adapter for Ghost {
                 self.staged(Request::json(Method::Put, path, &body), piece.now)
             }
             // It is out already: to publish it again changes nothing, and tells where it is.
-            (Some(there), None) => publish(&there),
+            (Some(there), None) => match &there["status"] {
+                status if status == "published" || status == "sent" => publish(&there),
+                status => draft::taken_in_hand(status),
+            },
             (None, None) => match self.request(post, piece, known) {
                 Ok(request) => self.staged(request, piece.now),
                 Err(unfit) => Stage::Unfit(unfit),

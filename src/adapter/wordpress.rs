@@ -146,9 +146,10 @@ impl Adapter for WordPress {
                 }
             }
             // It is out already: to publish it again changes nothing, and tells where it is.
-            (Some(post_there), _) => match post_there["id"].as_u64() {
-                Some(id) => publish(id),
-                None => Stage::Unfit(Unfit("the post at its address has no id".to_owned())),
+            (Some(post_there), _) => match (post_there["id"].as_u64(), &post_there["status"]) {
+                (Some(id), status) if status == "publish" => publish(id),
+                (Some(_), status) => draft::taken_in_hand(status),
+                (None, _) => Stage::Unfit(Unfit("the post at its address has no id".to_owned())),
             },
             (None, None) => match self.request(post, piece, known) {
                 Ok(request) => self.call(request),
