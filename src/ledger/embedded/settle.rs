@@ -75,7 +75,8 @@ impl Batch<'_, '_> {
         if lane != was {
             self.tables.set_lane(&name, &lane)?;
         }
-        Ok(lane.stopped.filter(|_| was.stopped.is_none()))
+        let is_news = lane.stopped != was.stopped;
+        Ok(lane.stopped.filter(|_| is_news))
     }
 
     fn event(
