@@ -91,7 +91,10 @@ impl<'a> Capture<'a> {
         if self.inner.iter().any(theirs) {
             return false;
         }
+        // Drawings have authors and titles of their own.
+        let drawn = |name: &&str| name.contains(':') || name.eq_ignore_ascii_case("svg");
         match self.how {
+            How::Long | How::AtomLong if self.inner.iter().any(drawn) => false,
             // Long texts hold HTML, which has a `title`, a `link` and a `source` of its own.
             How::Long | How::AtomLong => {
                 let lost = matches!(name, "guid" | "pubDate" | "published" | "updated" | "id");
@@ -126,9 +129,11 @@ impl<'a> Capture<'a> {
         if self.cut || self.kind == Kind::Ignored || (self.is_person() && !named) {
             return;
         }
+        // Before its controls are dropped, which are bytes of characters then.
+        let text = clean::undo_double_encoding(text);
         let decoded = match entities {
-            Some(entities) => clean::decode(text, entities),
-            None => clean::decode_none(text),
+            Some(entities) => clean::decode(&text, entities),
+            None => clean::decode_none(&text),
         };
         let markup = match self.kind {
             Kind::Xhtml => true,

@@ -336,6 +336,7 @@ impl<'a> Repair<'a, '_> {
             let Some(value) = tag.attribute(key).map(clean::attribute) else { continue };
             let value = match *key {
                 "href" | "url" => {
+                    let value = clean::unescaped(value);
                     let link = clean::link(&value, base.as_deref());
                     if name.ends_with("link") && is_alternate(tag) {
                         self.note_link(&value, link.as_deref());
@@ -374,6 +375,9 @@ impl<'a> Repair<'a, '_> {
             self.problems.add(self.at(), format!("{} is too long and was cut", capture.name));
         }
         let mut value = capture.value();
+        if matches!(capture.how, How::Link | How::Guid) {
+            value = clean::unescaped(value);
+        }
         if capture.name == "link" && capture.is_alternate() {
             let link = clean::link(&value, base.as_deref());
             self.note_link(&value, link.as_deref());
