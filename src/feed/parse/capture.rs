@@ -235,7 +235,8 @@ impl<'a> Capture<'a> {
                 let unpacked = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                 clean::decode_none(unpacked.as_deref().unwrap_or(text).trim()).into_owned()
             }
-            _ if text.is_empty() => self.href.clone().unwrap_or_default(),
+            _ if text.is_empty() => self.href.clone().map(clean::unescaped).unwrap_or_default(),
+            _ if matches!(self.how, How::Link | How::Guid) => clean::unescaped(text.to_owned()),
             _ => {
                 let mut text = text.to_owned();
                 if matches!(self.kind, Kind::Html | Kind::Xhtml) && !self.cut {

@@ -375,9 +375,6 @@ impl<'a> Repair<'a, '_> {
             self.problems.add(self.at(), format!("{} is too long and was cut", capture.name));
         }
         let mut value = capture.value();
-        if matches!(capture.how, How::Link | How::Guid) {
-            value = clean::unescaped(value);
-        }
         if capture.name == "link" && capture.is_alternate() {
             let link = clean::link(&value, base.as_deref());
             self.note_link(&value, link.as_deref());
