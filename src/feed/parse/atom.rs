@@ -65,6 +65,7 @@ fn entry(atom: &atom_syndication::Entry) -> Entry {
         enclose(&mut entry.enclosures, &link.href, link.mime_type.as_deref(), None);
     }
     extras.media(&mut entry.enclosures);
+    extras.overrides(&mut entry);
     entry
 }
 

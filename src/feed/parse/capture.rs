@@ -42,6 +42,8 @@ pub(super) struct Capture<'a> {
     href: Option<String>,
     /// What an Atom link without `href`, whose address is its text, is to its entry.
     rel: Option<String>,
+    /// All of its attributes, where they count, as they are written.
+    attributes: String,
     text: String,
     inner: Vec<&'a str>,
     overflow: usize,
@@ -66,6 +68,7 @@ impl<'a> Capture<'a> {
             permalink: !permalink.eq_ignore_ascii_case("false"),
             href: href.map(clean::attribute),
             rel: None,
+            attributes: if how == How::Said { written(tag) } else { String::new() },
             text: String::new(),
             inner: Vec::new(),
             overflow: 0,
@@ -268,10 +271,23 @@ impl<'a> Capture<'a> {
         };
         let (inside, after) =
             if self.how == How::Person { ("<name>", "</name>") } else { ("", "") };
-        out.push_str(&format!("<{name}{attribute}>{inside}"));
+        out.push_str(&format!("<{name}{attribute}{}>{inside}", self.attributes));
         escape_into(value, out);
         out.push_str(&format!("{after}</{name}>"));
     }
+}
+
+/// The attributes of an element that stand in no other namespace.
+fn written(tag: &Tag<'_>) -> String {
+    let mut out = String::new();
+    for (name, value) in &tag.attributes {
+        if *name != "xmlns" && name.bytes().all(|b| b.is_ascii_alphabetic()) {
+            out.push_str(&format!(" {}=\"", name.to_ascii_lowercase()));
+            escape_into(&clean::attribute(value), &mut out);
+            out.push('"');
+        }
+    }
+    out
 }
 
 /// What an Atom text construct is, by its attributes. Atom 1.0 has three types; feeds of both

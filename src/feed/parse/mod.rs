@@ -19,6 +19,7 @@ mod json;
 mod loose;
 mod names;
 mod order;
+mod overrides;
 mod problems;
 mod relative;
 mod repair;
@@ -237,9 +238,12 @@ fn read(bytes: &[u8], hints: &Hints<'_>, work: &mut Work) -> Result<Document, No
     work.look().map_err(NotAFeed::from)?;
     let language = head.language;
     let mut entries = entries;
-    for (entry, _) in &mut entries {
+    for (entry, origin) in &mut entries {
         work.look()?;
         relate(entry, hints.base_url);
+        for why in entry.overrides.iter().filter_map(|asked| asked.unreadable.as_deref()) {
+            problems.add(Some(origin.item), why);
+        }
     }
     let entries = order::settle(entries, language.as_deref());
     let (entries, origins) = entries.into_iter().unzip();

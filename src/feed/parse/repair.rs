@@ -423,7 +423,7 @@ impl<'a> Repair<'a, '_> {
             }
         }
         let fact = self.item.is_none() && self.facts.field(capture.name, &value);
-        if !value.is_empty() && !fact {
+        if (!value.is_empty() || capture.how == How::Said) && !fact {
             capture.write(&value, self.out());
         }
         self.pop();

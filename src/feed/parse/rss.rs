@@ -83,6 +83,7 @@ fn entry(item: &rss::Item) -> Entry {
         enclose(&mut entry.enclosures, enclosure.url(), Some(enclosure.mime_type()), None);
     }
     extras.media(&mut entry.enclosures);
+    extras.overrides(&mut entry);
     entry
 }
 
