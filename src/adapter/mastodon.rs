@@ -118,14 +118,18 @@ impl Adapter for Mastodon {
             url_length: Some(number("url_characters").unwrap_or(URL_CHARACTERS)),
             max_bytes: None,
         };
-        compose::post(piece, Mentions::Break, &limit)
+        compose::apart(piece, Mentions::Break, &limit)
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
         let mut body = Map::new();
         body.insert("status".to_owned(), json!(post.text));
-        let visibility = piece.group.visibility.as_deref().unwrap_or("public");
+        let visibility = post.visibility.as_deref().unwrap_or("public");
         body.insert("visibility".to_owned(), json!(visibility));
+        // Shown before the text, which is behind it. <https://docs.joinmastodon.org/methods/statuses/#create>
+        if let Some(warning) = &post.warning {
+            body.insert("spoiler_text".to_owned(), json!(warning));
+        }
         // ISO 639-1: the server knows languages, not regions.
         if let Some(language) = post.language.as_deref().and_then(|tag| tag.split('-').next()) {
             body.insert("language".to_owned(), json!(language.to_ascii_lowercase()));

@@ -286,7 +286,7 @@ pub struct Piece<'a> {
 }
 
 /// What a group will read, before it becomes a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Post {
     /// Its title, where the platform has a place of its own for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -300,6 +300,12 @@ pub struct Post {
     /// Language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// What readers are warned of, where the platform has a place of its own for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// Who sees it, in Mastodon's words; `None` is the account's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<String>,
     /// The entry's picture, for platforms that show one beside the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<Picture>,

@@ -86,8 +86,13 @@ pub enum Answer {
     Realias { realiased: Realiased },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
-    /// What each group would get of one entry.
-    Preview { entry: Box<EntryView>, previews: Vec<Preview> },
+    /// What each group would get of one entry, and what its author asks for that means none of them.
+    Preview {
+        entry: Box<EntryView>,
+        previews: Vec<Preview>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmet: Vec<String>,
+    },
     /// A link to the page, and what to know of it.
     Page { link: String, note: String },
     /// What waits to be posted by hand.

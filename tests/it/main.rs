@@ -30,6 +30,7 @@ mod kills;
 mod lag;
 mod ledger;
 mod once;
+mod overrides;
 mod own;
 mod page;
 mod plan;
