@@ -25,11 +25,14 @@ pub(super) fn step(adapter: &Mastodon, deed: &Deed<'_>, answers: &[Response]) ->
     let pictures = status["media_attachments"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pictures: Vec<String> =
         pictures.iter().filter_map(|picture| answer::string(picture, "id")).collect();
+    // One that its author no longer asks for stays: to take it away would show what was behind it.
+    let there = status["spoiler_text"].as_str().unwrap_or_default();
+    let warning = post.warning.as_deref().unwrap_or(there);
     let mut body = json!({
         "status": post.text,
         "media_ids": pictures,
         "sensitive": status["sensitive"] == true,
-        "spoiler_text": status["spoiler_text"].as_str().unwrap_or_default(),
+        "spoiler_text": warning,
     });
     if let Some(language) = post.language.as_deref().and_then(|tag| tag.split('-').next()) {
         body["language"] = Value::from(language.to_ascii_lowercase());

@@ -61,6 +61,11 @@ fn publish(folder: &Path, posts: &[Post]) {
     std::fs::write(folder.join("feed.xml"), rss(posts)).unwrap();
 }
 
+/// Whether the kit can say what a platform's posts say.
+fn speaks(row: &Row) -> bool {
+    !row.0.starts_with("ping") && !row.0.starts_with("webhook")
+}
+
 /// A post that is out, and what then becomes of it.
 async fn scene(row: &Row, manner: Manner, author: bool) -> After {
     let folder = tempfile::tempdir().unwrap();
@@ -75,6 +80,7 @@ async fn scene(row: &Row, manner: Manner, author: bool) -> After {
     house.run(&server, 2 * DAY).await;
     assert!(matches!(house.status().await, Status::Published { .. }), "{}", row.0);
     assert_eq!(server.with(|platform| platform.seen()), 1, "{}", row.0);
+    assert_eq!(server.with(|platform| platform.says("kit")), usize::from(speaks(row)), "{}", row.0);
     server.meets_changes(manner);
     if author {
         server.owner(|platform| platform.vanish());

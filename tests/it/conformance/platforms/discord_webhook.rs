@@ -56,7 +56,7 @@ impl Platform for Webhook {
 
     fn says(&self, words: &str) -> usize {
         let says = |message: &Value| message["content"].to_string().contains(words);
-        self.messages.iter().filter(|message| says(&message)).count()
+        self.messages.iter().filter(|message| says(message)).count()
     }
 
     fn answer(&mut self, call: &Call) -> Answer {
