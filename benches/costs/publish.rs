@@ -182,6 +182,7 @@ impl Bare {
             headers: &request.headers,
             secret_headers: &[],
             body: &request.body.as_str().into(),
+            bytes: None,
             timeout: std::time::Duration::from_secs(10),
             max_body: 1 << 20,
             reach: oncecast::wire::Reach::Anywhere,

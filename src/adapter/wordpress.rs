@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Stage,
-    Unfit, answer, compose, draft,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, SecretHeader,
+    Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -164,6 +164,10 @@ impl Adapter for WordPress {
         }
     }
 
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -242,7 +246,14 @@ fn id_of(request: &Request) -> Option<u64> {
 /// Title and text. An administrator's HTML is stored as it comes, and brackets are commands there: nothing
 /// of either is left of the feed's own.
 fn content(post: &Post) -> Value {
-    let text = markup::paragraphs(&post.text).replace('[', "&#91;").replace(']', "&#93;");
+    let text = markup::paragraphs(&post.text);
+    // From where it is: readers of both blogs see the same file.
+    let picture = post.picture.as_ref().map(|picture| {
+        let image = markup::image(&picture.url, picture.alt.as_deref().unwrap_or_default());
+        format!("<figure>{image}</figure>\n")
+    });
+    let text = picture.unwrap_or_default() + &text;
+    let text = text.replace('[', "&#91;").replace(']', "&#93;");
     json!({ "title": markup::title(post.title.as_deref().unwrap_or_default()), "content": text })
 }
 

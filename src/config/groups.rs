@@ -61,6 +61,7 @@ pub(super) fn read<'t>(
         let visibility = visibility(table, out);
         let language = language(table, out);
         let warning = table.read(&g::WARNING, out);
+        let pictures = table.read(&g::PICTURES, out);
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
@@ -90,6 +91,7 @@ pub(super) fn read<'t>(
             visibility,
             language,
             warning,
+            pictures,
             when_absent,
             rules,
             link,

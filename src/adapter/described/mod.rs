@@ -15,8 +15,8 @@ use url::Url;
 
 use self::values::{Place, Scope};
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, SecretHeader,
+    Unfit, answer, compose,
 };
 use crate::config::describe::{Count, Description, Markup, Means, Verb};
 use crate::config::{Group, Secret};
@@ -206,6 +206,14 @@ impl Adapter for Described {
         let scope = Scope::of_post(self, post, piece, known);
         let request = build::request(self, &self.description.publish.call, Verb::Post, &scope)?;
         self.with_open_headers(request, known)
+    }
+
+    fn pictures(&self) -> Pictures {
+        let call = &self.description.publish.call;
+        let form = call.form.iter().flatten().map(|(_, value)| value.clone());
+        let json = call.json.iter().map(ToString::to_string);
+        let named = form.chain(json).chain(call.body.clone()).any(|text| text.contains("picture"));
+        if named { Pictures::Carried } else { Pictures::Linked }
     }
 
     fn authorise(
