@@ -1,6 +1,7 @@
 //! Mastodon and servers that speak its API. Some of them ignore the idempotency key, so a repeat is
 //! promised only where the server says that it is Mastodon, and each one can be asked first.
 
+mod amend;
 mod ask;
 
 use std::time::Duration;
@@ -11,8 +12,8 @@ use url::Url;
 
 use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, PREFLIGHTS_MAX, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Stage, Unfit, answer, compose, picture,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, PREFLIGHTS_MAX, Pictures, Piece,
+    Post, Prepare, Said, SecretHeader, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -228,6 +229,10 @@ impl Adapter for Mastodon {
                 None => Ask::Answer(ask::unsure("it is not known which account is ours")),
             },
         }
+    }
+
+    fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
+        amend::step(self, deed, answers)
     }
 
     fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {

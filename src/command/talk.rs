@@ -152,6 +152,7 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
+        Answer::Retract { entry, steps } => super::retract::show(entry, steps),
         Answer::Realias { realiased } => super::realias::told(realiased),
         Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),

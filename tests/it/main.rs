@@ -40,6 +40,7 @@ mod polite;
 mod preview;
 mod readme;
 mod realias;
+mod retract;
 mod routing;
 mod service;
 mod staged;

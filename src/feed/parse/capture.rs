@@ -94,7 +94,10 @@ impl<'a> Capture<'a> {
         if self.inner.iter().any(theirs) {
             return false;
         }
+        // Drawings have authors and titles of their own.
+        let drawn = |name: &&str| name.contains(':') || name.eq_ignore_ascii_case("svg");
         match self.how {
+            How::Long | How::AtomLong if self.inner.iter().any(drawn) => false,
             // Long texts hold HTML, which has a `title`, a `link` and a `source` of its own.
             How::Long | How::AtomLong => {
                 let lost = matches!(name, "guid" | "pubDate" | "published" | "updated" | "id");
@@ -129,9 +132,11 @@ impl<'a> Capture<'a> {
         if self.cut || self.kind == Kind::Ignored || (self.is_person() && !named) {
             return;
         }
+        // Before its controls are dropped, which are bytes of characters then.
+        let text = clean::undo_double_encoding(text);
         let decoded = match entities {
-            Some(entities) => clean::decode(text, entities),
-            None => clean::decode_none(text),
+            Some(entities) => clean::decode(&text, entities),
+            None => clean::decode_none(&text),
         };
         let markup = match self.kind {
             Kind::Xhtml => true,
@@ -233,7 +238,8 @@ impl<'a> Capture<'a> {
                 let unpacked = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                 clean::decode_none(unpacked.as_deref().unwrap_or(text).trim()).into_owned()
             }
-            _ if text.is_empty() => self.href.clone().unwrap_or_default(),
+            _ if text.is_empty() => self.href.clone().map(clean::unescaped).unwrap_or_default(),
+            _ if matches!(self.how, How::Link | How::Guid) => clean::unescaped(text.to_owned()),
             _ => {
                 let mut text = text.to_owned();
                 if matches!(self.kind, Kind::Html | Kind::Xhtml) && !self.cut {
