@@ -43,11 +43,11 @@ impl Net {
         let is = |part: &str| url.contains(part);
         if let Some(bytes) = outgoing.bytes {
             let headers = outgoing.headers.to_vec();
-            self.uploads.lock().unwrap().push((headers, bytes.to_vec()));
+            self.uploads.lock().expect("free").push((headers, bytes.to_vec()));
             if let Some(status) = self.upload {
                 return answer(status, &json!({ "error": "no such pictures here" }));
             }
-            let ready = *self.slow.lock().unwrap() == 0;
+            let ready = *self.slow.lock().expect("free") == 0;
             return match () {
                 () if is("/api/v2/media") => {
                     answer(if ready { 200 } else { 202 }, &json!({ "id": "7" }))
@@ -59,14 +59,14 @@ impl Net {
             };
         }
         if is("/api/v1/media/7") {
-            let mut slow = self.slow.lock().unwrap();
+            let mut slow = self.slow.lock().expect("free");
             *slow = slow.saturating_sub(1);
             return answer(if *slow == 0 { 200 } else { 206 }, &json!({ "id": "7" }));
         }
         let post = is("/api/v1/statuses") || is("putRecord") || is("/send/m.room.message/");
         if post {
             let body = serde_json::from_str(outgoing.body.expose_secret()).expect("JSON");
-            self.posts.lock().unwrap().push(body);
+            self.posts.lock().expect("free").push(body);
             return answer(
                 200,
                 &json!({ "id": "1", "uri": "at://did:plc:a/app.bsky.feed.post/b", "event_id": "$e" }),
@@ -109,7 +109,7 @@ impl Transport for Net {
             if get.reach == Reach::PublicOnly && host.starts_with("10.") {
                 return Err(GetError::Blocked { address: host.clone(), host });
             }
-            self.read.lock().unwrap().push(get.url.to_string());
+            self.read.lock().expect("free").push(get.url.to_string());
             match get.url.path() {
                 "/slow" => Err(GetError::Timeout { host, seconds: get.timeout.as_secs() }),
                 "/gone" => Ok(Response { status: 404, whole: true, ..Response::default() }),
@@ -194,7 +194,7 @@ async fn tell(
     let history = ledger.history(found.number).await.expect("readable");
     let history: Vec<String> = history.into_iter().map(|line| line.detail).collect();
     ledger.close().await.expect("closed");
-    let mut posts = std::mem::take(&mut *net.posts.lock().unwrap());
+    let mut posts = std::mem::take(&mut *net.posts.lock().expect("free"));
     assert_eq!(posts.len(), 1, "{kind} {picture}: it is said once");
     Told { post: posts.remove(0), history: history.join("\n"), net }
 }
@@ -210,7 +210,7 @@ async fn a_picture_goes_with_its_post_and_so_does_what_it_shows() {
     let alt = Some("A loaf, \"split\"");
     for kind in KINDS {
         let told = tell(kind, good(), "https://blog.example/a.png", alt).await;
-        let uploads = told.net.uploads.lock().unwrap();
+        let uploads = told.net.uploads.lock().expect("free");
         let [(headers, bytes)] = &uploads[..] else { panic!("{}: one upload", kind.0) };
         assert!(bytes.windows(PNG.len()).any(|part| part == PNG), "{}: whole", kind.0);
         let kinds = &headers[0].1;
@@ -301,7 +301,7 @@ async fn a_picture_that_cannot_be_had_costs_no_post_and_is_said() {
                 history.contains("without its picture") && history.contains(why),
                 "{kind} {address}: {history}"
             );
-            assert_eq!(told.net.read.lock().unwrap().len(), reads, "{kind} {address}");
+            assert_eq!(told.net.read.lock().expect("free").len(), reads, "{kind} {address}");
         }
     }
     // The server of the operator's own feed is no stranger.
