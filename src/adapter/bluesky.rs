@@ -1,6 +1,7 @@
 //! Bluesky and every other AT Protocol server: we choose the record's key, and a write that only
 //! succeeds into an empty place can be repeated for ever without a second post.
 
+mod amend;
 mod session;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose, tid,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
+    SecretHeader, Unfit, answer, compose, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::link;
@@ -131,11 +132,7 @@ impl Adapter for Bluesky {
             return Ask::Answer(Found::Unsure("the stored request names no record".to_owned()));
         };
         let Some(response) = answers.first() else {
-            let path = format!(
-                "/xrpc/com.atproto.repo.getRecord?repo={}&collection={COLLECTION}&rkey={}",
-                answer::segment(did),
-                answer::segment(rkey)
-            );
+            let path = record_path(did, rkey);
             // Reading is open to all, but a shared entryway finds our own server by the session.
             return Ask::Call(with_session(known, path));
         };
@@ -145,6 +142,19 @@ impl Adapter for Bluesky {
             (400, Some("RecordNotFound")) => Found::Absent,
             _ => Found::Unsure(format!("cannot read the record: {}", answer::words(response))),
         })
+    }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        amend::step(deed, known, answers)
+    }
+
+    fn amended(&self, _: Change, response: &Response) -> Effect {
+        if response.status == 400 && response.json()["error"] == "InvalidSwap" {
+            let reason =
+                format!("somebody has changed it there meanwhile ({})", answer::words(response));
+            return Effect::Not(Outcome::Refused { reason });
+        }
+        Effect::of(self.judge(response))
     }
 
     fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
@@ -161,6 +171,12 @@ impl Adapter for Bluesky {
         let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
         posts.map(said).collect()
     }
+}
+
+/// Where a record is read.
+fn record_path(did: &str, rkey: &str) -> String {
+    let (did, rkey) = (answer::segment(did), answer::segment(rkey));
+    format!("/xrpc/com.atproto.repo.getRecord?repo={did}&collection={COLLECTION}&rkey={rkey}")
 }
 
 fn with_session(known: &Known, path: String) -> Call {

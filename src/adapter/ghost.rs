@@ -9,13 +9,13 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Stage,
-    Unfit, answer, compose, draft,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markup;
@@ -227,6 +227,58 @@ impl Adapter for Ghost {
             Some("published" | "sent") => Ask::Answer(Found::There(reference(&post))),
             Some("draft") => Ask::Answer(Found::Absent),
             other => draft::unsure(&format!("its status there is {}", other.unwrap_or("unknown"))),
+        }
+    }
+
+    /// What is taken away becomes a draft, which a person can publish again.
+    fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
+        let path = match deed.id() {
+            Ok(id) => format!("{POSTS}{}/", answer::segment(id)),
+            Err(why) => return answer::cannot(why),
+        };
+        let Some(found) = answers.first() else {
+            let request = Request::get(format!("{path}?{FIELDS}"));
+            return match self.call(request, deed.piece.now) {
+                Ok(call) => Amending::Call(call),
+                Err(why) => answer::cannot(why),
+            };
+        };
+        let there = match (found.status, first(found)) {
+            (200, Some(there)) => there,
+            (404, _) => return Amending::Gone(answer::words(found)),
+            _ => return answer::not_now(found, "cannot look at it"),
+        };
+        match there["status"].as_str() {
+            Some("published") => {}
+            Some("sent") => return Amending::Cannot("it went out as mail alone".to_owned()),
+            Some("draft") => return Amending::Gone("it is a draft there".to_owned()),
+            other => {
+                let status = other.unwrap_or("of no known kind");
+                return Amending::Cannot(format!("somebody has made it {status:?} there"));
+            }
+        }
+        let (mut body, path) = match deed.post.filter(|_| deed.change == Change::Update) {
+            Some(post) => (content(post), format!("{path}?source=html")),
+            None => (json!({ "status": "draft" }), path),
+        };
+        body["updated_at"] = there["updated_at"].clone();
+        let request = Request::json(Method::Put, path, &json!({ "posts": [body] }));
+        Amending::Ready(request.with("accept-version", VERSION))
+    }
+
+    fn amended(&self, change: Change, response: &Response) -> Effect {
+        let status = first(response).map(|post| post["status"].clone());
+        match (response.status, change) {
+            (404, _) => Effect::Gone { reason: answer::words(response) },
+            (200..=299, Change::Retract) => match status {
+                Some(status) if status == "draft" => Effect::Done,
+                status => {
+                    let shows = status.unwrap_or_default();
+                    let reason = format!("it says unpublished and shows {shows}");
+                    Effect::Not(Outcome::Unknown { reason })
+                }
+            },
+            _ => Effect::of(self.judge(response)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Mastodon and servers that speak its API. Some of them ignore the idempotency key, so a repeat is
 //! promised only where the server says that it is Mastodon, and each one can be asked first.
 
+mod amend;
 mod ask;
 
 use std::time::Duration;
@@ -11,8 +12,8 @@ use url::Url;
 
 use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
+    SecretHeader, Unfit, answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -117,14 +118,18 @@ impl Adapter for Mastodon {
             url_length: Some(number("url_characters").unwrap_or(URL_CHARACTERS)),
             max_bytes: None,
         };
-        compose::post(piece, Mentions::Break, &limit)
+        compose::apart(piece, Mentions::Break, &limit)
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
         let mut body = Map::new();
         body.insert("status".to_owned(), json!(post.text));
-        let visibility = piece.group.visibility.as_deref().unwrap_or("public");
+        let visibility = post.visibility.as_deref().unwrap_or("public");
         body.insert("visibility".to_owned(), json!(visibility));
+        // Shown before the text, which is behind it. <https://docs.joinmastodon.org/methods/statuses/#create>
+        if let Some(warning) = &post.warning {
+            body.insert("spoiler_text".to_owned(), json!(warning));
+        }
         // ISO 639-1: the server knows languages, not regions.
         if let Some(language) = post.language.as_deref().and_then(|tag| tag.split('-').next()) {
             body.insert("language".to_owned(), json!(language.to_ascii_lowercase()));
@@ -173,6 +178,10 @@ impl Adapter for Mastodon {
                 None => Ask::Answer(ask::unsure("it is not known which account is ours")),
             },
         }
+    }
+
+    fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
+        amend::step(self, deed, answers)
     }
 
     fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {

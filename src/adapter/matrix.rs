@@ -1,6 +1,7 @@
 //! Matrix rooms: the transaction id in the path is the delivery's key, always from the same device, and
 //! a private mark in the message finds it again.
 
+mod amend;
 mod ask;
 mod login;
 mod room;
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
+    SecretHeader, Unfit, answer, compose,
 };
 use crate::config::{Group, MatrixLogin};
 use crate::model::{
@@ -172,6 +173,10 @@ impl Adapter for Matrix {
             Ok(found) => Ask::Answer(found),
             Err(next) => Ask::Call(self.get(next.path(room), known)),
         }
+    }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        amend::step(self, deed, known, answers)
     }
 
     fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {

@@ -47,7 +47,7 @@ impl Adapter for Ping {
             return Err(Unfit(format!("its link is longer than {LINK_MAX} bytes")));
         }
         let (length, limit) = (text.len(), LINK_MAX);
-        Ok(Post { title: None, length, limit, text, language: None, picture: None, audio: None })
+        Ok(Post { length, limit, text, ..Post::default() })
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {

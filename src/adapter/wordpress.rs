@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Stage,
-    Unfit, answer, compose, draft,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markup;
@@ -213,6 +213,49 @@ impl Adapter for WordPress {
             Some("draft" | "pending" | "auto-draft") => Ask::Answer(Found::Absent),
             Some("trash") => draft::unsure("it is in the bin; somebody has put it there"),
             other => draft::unsure(&format!("its status there is {}", other.unwrap_or("unknown"))),
+        }
+    }
+
+    /// What is taken away goes to the bin, from which a person can bring it back.
+    /// <https://developer.wordpress.org/rest-api/reference/posts/#delete-a-post>
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        let route = match deed.id() {
+            Ok(id) => format!("{POSTS}/{}", answer::segment(id)),
+            Err(why) => return answer::cannot(why),
+        };
+        let api = api(known);
+        let Some(post) = deed.post.filter(|_| deed.change == Change::Update) else {
+            let request = Request::get(path(api, &route, ""));
+            return Amending::Ready(Request { method: Method::Delete, ..request });
+        };
+        let Some(found) = answers.first() else {
+            return Amending::Call(self.get(path(api, &route, FIELDS)));
+        };
+        match (answer::object(found), found.status) {
+            (Some(there), _) => match there["status"].as_str() {
+                Some("publish" | "private") => {
+                    let path = path(api, &route, "");
+                    Amending::Ready(Request::json(Method::Post, path, &content(post)))
+                }
+                Some("trash") => Amending::Gone("it is in the bin there".to_owned()),
+                other => {
+                    let status = other.unwrap_or("of no known kind");
+                    Amending::Cannot(format!("somebody has made it {status:?} there"))
+                }
+            },
+            (None, 404 | 410) => Amending::Gone(answer::words(found)),
+            (None, _) => answer::not_now(found, "cannot look at it"),
+        }
+    }
+
+    fn amended(&self, change: Change, response: &Response) -> Effect {
+        match (response.status, change) {
+            (404 | 410, _) => Effect::Gone { reason: answer::words(response) },
+            (200..=299, Change::Retract) if response.json()["status"] == "publish" => {
+                let reason = "it says deleted and shows it as published".to_owned();
+                Effect::Not(Outcome::Unknown { reason })
+            }
+            _ => Effect::of(self.judge(response)),
         }
     }
 }

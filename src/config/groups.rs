@@ -60,6 +60,7 @@ pub(super) fn read<'t>(
         let set = described::of_group(table, platform, out);
         let visibility = visibility(table, out);
         let language = language(table, out);
+        let warning = table.read(&g::WARNING, out);
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
@@ -76,7 +77,8 @@ pub(super) fn read<'t>(
                 table.fault(key, out, Fault::new(what, "", "delete it"));
             }
         }
-        let rules = routes::read(table, out);
+        let mut rules = routes::read(table, out);
+        rules.called = called(name, kind);
         let (name, integration) = (name.to_owned(), integration?);
         Some(Group {
             name,
@@ -87,6 +89,7 @@ pub(super) fn read<'t>(
             set,
             visibility,
             language,
+            warning,
             when_absent,
             rules,
             link,
@@ -95,6 +98,13 @@ pub(super) fn read<'t>(
     });
     unused(&groups, feeds, integrations, out);
     groups
+}
+
+/// What authors may call a group: its name, its kind, and the family of kinds such as `discord-webhook`.
+fn called(name: &str, kind: Option<&str>) -> Vec<String> {
+    let family = kind.and_then(|kind| kind.split_once('-')).map(|(family, _)| family);
+    let family = family.filter(|family| ["discord", "slack", "linkedin"].contains(family));
+    [Some(name), kind, family].into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// The feeds of a group: those it names, or all.

@@ -251,6 +251,8 @@ pub(super) mod group {
         key("visibility", Choice(&["public", "unlisted", "private"]), "\"public\"");
     pub(in crate::config) const LANGUAGE: Key<Text> =
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
+    pub(in crate::config) const WARNING: Key<Text> =
+        key("warning", text("what readers are warned of, in a few words", 100), "\"food\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
     pub(in crate::config) const LINK: Key<Text> = key(
@@ -274,6 +276,7 @@ pub(super) mod group {
         "room",
         "visibility",
         "language",
+        "warning",
         "when_absent",
         "link",
         "limit",

@@ -2,6 +2,7 @@
 //! the ledger and a bell.
 
 mod ahead;
+mod amend;
 pub mod bring;
 pub mod compose;
 pub mod deliver;

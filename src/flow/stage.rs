@@ -69,7 +69,7 @@ impl Lane {
     }
 
     /// The platform does not make it ready now.
-    async fn staged_later(
+    pub(super) async fn staged_later(
         &mut self,
         wait: Option<std::time::Duration>,
         cause: DeferCause,
@@ -95,7 +95,7 @@ impl Lane {
 }
 
 /// What a draft was made of.
-fn of(post: &Post) -> String {
+pub(super) fn of(post: &Post) -> String {
     Staged::fingerprint(&serde_json::to_string(post).unwrap_or_default())
 }
 
@@ -106,6 +106,6 @@ fn staged_before(due: &DueWork, of: &str) -> Option<Request> {
 }
 
 /// Stands for the answer that did not come.
-fn unanswered(why: &str) -> Response {
+pub(super) fn unanswered(why: &str) -> Response {
     Response { body: why.as_bytes().to_vec(), ..Response::default() }
 }

@@ -151,6 +151,8 @@ impl Transport for Http {
                 Method::Get => reqwest::Method::GET,
                 Method::Post => reqwest::Method::POST,
                 Method::Put => reqwest::Method::PUT,
+                Method::Patch => reqwest::Method::PATCH,
+                Method::Delete => reqwest::Method::DELETE,
             };
             let client = match outgoing.reach {
                 Reach::Anywhere => &self.anywhere,
@@ -171,7 +173,10 @@ impl Transport for Http {
             for (name, secret) in outgoing.secret_headers {
                 request = request.header(name, hidden(name, secret.expose_secret())?);
             }
-            if outgoing.method != Method::Get {
+            // A DELETE without a body says nothing of one.
+            let is_bare =
+                outgoing.method == Method::Delete && outgoing.body.expose_secret().is_empty();
+            if outgoing.method != Method::Get && !is_bare {
                 request = request.body(outgoing.body.expose_secret().to_owned());
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]

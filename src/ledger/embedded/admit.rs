@@ -306,6 +306,7 @@ impl Batch<'_, '_> {
                 absent: Vec::new(),
                 staged: None,
                 request: None,
+                amend: None,
                 lines: vec![line],
             };
             self.tables.set_delivery(id, None, &row, entry.settles)?;
