@@ -40,8 +40,8 @@ pub fn init(common: &Common) {
     tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().ok();
     if let Some(wrong) = wrong {
         tracing::warn!(
-            "{FILTER} is not understood and was passed over: {wrong}; it takes a level such as \"debug\", or one for \
-             each target such as \"oncecast::flow=trace,info\""
+            "{FILTER} is not understood and was passed over: {wrong}; it takes a level such as \"debug\", or \
+             one for each target such as \"oncecast::flow=trace,info\""
         );
     }
 }
