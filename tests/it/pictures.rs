@@ -9,7 +9,7 @@ use oncecast::daemon::{lane_of, setup_of};
 use oncecast::flow::{Bell, Parts, Pulse};
 use oncecast::ledger::embedded::Embedded;
 use oncecast::ledger::{Intake, Ledger as _, Sight, Work};
-use oncecast::model::{Enclosure, Entry, FeedState, Response, StatusKind, Time};
+use oncecast::model::{Enclosure, Entry, FeedState, Header, Response, StatusKind, Time};
 use oncecast::wire::{Answering, Fuse, Get, GetError, Outgoing, Reach, Transport, Trouble, Wire};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ struct Net {
     slow: Mutex<u32>,
     /// Addresses that were read, and uploads and posts that came.
     read: Mutex<Vec<String>>,
-    uploads: Mutex<Vec<(Vec<(String, String)>, Vec<u8>)>>,
+    uploads: Mutex<Vec<(Vec<Header>, Vec<u8>)>>,
     posts: Mutex<Vec<Value>>,
 }
 
