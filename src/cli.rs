@@ -33,7 +33,7 @@ pub struct Common {
     /// Colour; auto follows NO_COLOR and pipes
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Say more; twice for all
+    /// Say more; twice for all; ONCECAST_LOG=oncecast::flow=trace,info picks
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say less; twice for errors alone

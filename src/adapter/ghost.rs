@@ -9,7 +9,7 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
     SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
@@ -20,11 +20,15 @@ use crate::model::{
 use crate::post::fit::{Limit, Unit};
 use crate::post::markup;
 use crate::post::template::{Fields, Mentions};
+use crate::post::text::truncate;
 
 /// Where a text stops being one.
 const TEXT: Limit = Limit { unit: Unit::Bytes, max: 100_000, url_length: None, max_bytes: None };
 /// "Title [...] maximum 255 characters" (its own validation).
 const TITLE_MAX: usize = 255;
+/// "Feature image alt text [...] 191 characters", and what its address may hold (its own schema).
+const ALT_MAX: usize = 191;
+const PICTURE_URL_MAX: usize = 2_000;
 /// <https://docs.ghost.org/admin-api/>
 const POSTS: &str = "/ghost/api/admin/posts/";
 const VERSION: &str = "v5.0";
@@ -111,7 +115,7 @@ impl Adapter for Ghost {
     fn compose(&self, piece: &Piece<'_>, _: &Known) -> Result<Post, Unfit> {
         let post = compose::by(compose::BELOW_TITLE, piece, Mentions::Keep, &TEXT)?;
         let title = Fields::of(piece.entry, Mentions::Keep).title;
-        let title = crate::post::text::truncate(&title, TITLE_MAX);
+        let title = truncate(&title, TITLE_MAX);
         Ok(Post { title: Some(title), ..post })
     }
 
@@ -166,6 +170,10 @@ impl Adapter for Ghost {
                 _ => draft::failed(made, "cannot write its draft"),
             },
         }
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
     }
 
     fn authorise(
@@ -304,10 +312,18 @@ fn id_of(request: &Request) -> Option<&str> {
 }
 
 fn content(post: &Post) -> Value {
-    json!({
+    let mut content = json!({
         "title": post.title.as_deref().unwrap_or_default(),
         "html": markup::paragraphs(&post.text),
-    })
+    });
+    if let Some(picture) =
+        post.picture.as_ref().filter(|picture| picture.url.len() <= PICTURE_URL_MAX)
+    {
+        content["feature_image"] = json!(picture.url);
+        let alt = picture.alt.as_deref().map(|alt| truncate(alt, ALT_MAX));
+        content["feature_image_alt"] = json!(alt);
+    }
+    content
 }
 
 fn first(response: &Response) -> Option<Value> {

@@ -14,6 +14,7 @@ mod draft;
 mod ghost;
 mod mastodon;
 mod matrix;
+mod picture;
 mod ping;
 pub mod registry;
 mod secrets;
@@ -80,6 +81,11 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         }
     }
 
+    /// What becomes of an entry's picture there.
+    fn pictures(&self) -> Pictures {
+        Pictures::Linked
+    }
+
     /// The secrets of this call: credentials, a signature, and what stands in the place of each
     /// [`mark`] that the request holds. They are added on the wire and never kept.
     ///
@@ -134,6 +140,17 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Vec<Said> {
         Vec::new()
     }
+}
+
+/// What becomes of an entry's picture on a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pictures {
+    /// It goes with the post, with what it shows.
+    Carried,
+    /// The platform makes a preview of the link, with the picture that the page names.
+    Linked,
+    /// Nothing is seen of it.
+    Unseen,
 }
 
 /// Something that our account has said, by whatever hand.
@@ -232,8 +249,16 @@ pub enum Stage {
         /// What a person should know of it.
         notes: Vec<String>,
     },
-    /// Send this harmless request and come back with its answer.
+    /// Send this harmless request and come back with its answer; one that is the same as that before it
+    /// waits a little first.
     Call(Call),
+    /// Read the picture at this address, which somebody else wrote, and come back with it.
+    Fetch {
+        /// Where it is.
+        url: String,
+        /// The most bytes that are of use.
+        max: usize,
+    },
     /// The platform did not do it and says to come back.
     Later {
         /// How long it asks us to wait.
@@ -256,13 +281,15 @@ pub struct Call {
     pub secrets: CallSecrets,
     /// A body that carries secrets, in place of the request's own.
     pub secret_body: Option<SecretString>,
+    /// A body that is no text, such as a picture, in place of the others.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl Call {
     /// A harmless request without secrets.
     #[must_use]
     pub fn open(request: Request) -> Self {
-        Self { request, secrets: CallSecrets::default(), secret_body: None }
+        Self { request, secrets: CallSecrets::default(), secret_body: None, bytes: None }
     }
 }
 

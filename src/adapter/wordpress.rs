@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
     SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
@@ -164,6 +164,10 @@ impl Adapter for WordPress {
         }
     }
 
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -285,7 +289,14 @@ fn id_of(request: &Request) -> Option<u64> {
 /// Title and text. An administrator's HTML is stored as it comes, and brackets are commands there: nothing
 /// of either is left of the feed's own.
 fn content(post: &Post) -> Value {
-    let text = markup::paragraphs(&post.text).replace('[', "&#91;").replace(']', "&#93;");
+    let text = markup::paragraphs(&post.text);
+    // From where it is: readers of both blogs see the same file.
+    let picture = post.picture.as_ref().map(|picture| {
+        let image = markup::image(&picture.url, picture.alt.as_deref().unwrap_or_default());
+        format!("<figure>{image}</figure>\n")
+    });
+    let text = picture.unwrap_or_default() + &text;
+    let text = text.replace('[', "&#91;").replace(']', "&#93;");
     json!({ "title": markup::title(post.title.as_deref().unwrap_or_default()), "content": text })
 }
 

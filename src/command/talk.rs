@@ -175,6 +175,12 @@ fn preview(of: &Preview) {
             for asked in &of.asked {
                 print::out(&format!("  its author asks: {asked}\n"));
             }
+            if let Some((address, alt)) = &of.picture {
+                let alt = alt
+                    .as_ref()
+                    .map_or_else(|| "nothing said of it".to_owned(), |alt| format!("{alt:?}"));
+                print::out(&format!("  with the picture {address} ({alt})\n"));
+            }
             if let Some(warning) = &of.warning {
                 print::out(&format!("    [{warning}]\n"));
             }

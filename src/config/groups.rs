@@ -62,6 +62,7 @@ pub(super) fn read<'t>(
         let visibility = visibility(table, out);
         let language = language(table, out);
         let warning = table.read(&g::WARNING, out);
+        let pictures = table.read(&g::PICTURES, out);
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
         let upkeep = upkeep(table, kind, described.map(|(_, description)| description), out);
@@ -92,6 +93,7 @@ pub(super) fn read<'t>(
             visibility,
             language,
             warning,
+            pictures,
             when_absent,
             upkeep,
             rules,

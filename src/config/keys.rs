@@ -251,6 +251,7 @@ pub(super) mod group {
         key("visibility", Choice(&["public", "unlisted", "private"]), "\"public\"");
     pub(in crate::config) const LANGUAGE: Key<Text> =
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
+    pub(in crate::config) const PICTURES: Key<Flag> = key("pictures", Flag, "false");
     pub(in crate::config) const WARNING: Key<Text> =
         key("warning", text("what readers are warned of, in a few words", 100), "\"food\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
@@ -281,6 +282,7 @@ pub(super) mod group {
         "visibility",
         "language",
         "warning",
+        "pictures",
         "when_absent",
         "on_edit",
         "on_delete",

@@ -347,6 +347,8 @@ pub struct Group {
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.
     pub language: Option<String>,
+    /// Whether a post carries the entry's picture, where the platform takes one; it does unless `false`.
+    pub pictures: Option<bool>,
     /// What readers are warned of before each post.
     pub warning: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.

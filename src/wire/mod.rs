@@ -7,6 +7,7 @@
 mod decode;
 mod fuse;
 mod get;
+mod picture;
 mod public;
 mod transport;
 
@@ -32,12 +33,16 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const HUB_ANSWER_MAX: usize = 4 << 10;
 /// How long a harmless call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the upload of a picture may take.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The one door to the network.
 #[derive(Debug)]
 pub struct Wire {
     transport: Arc<dyn Transport>,
     fuse: Mutex<Fuse>,
+    /// The operator's own feeds.
+    feeds: Mutex<Vec<Url>>,
 }
 
 /// Where an integration answers.
@@ -82,7 +87,7 @@ impl Wire {
     /// A wire over another network, for tests.
     #[must_use]
     pub fn over(transport: Arc<dyn Transport>, fuse: Fuse) -> Arc<Self> {
-        Arc::new(Self { transport, fuse: Mutex::new(fuse) })
+        Arc::new(Self { transport, fuse: Mutex::new(fuse), feeds: Mutex::default() })
     }
 
     /// Makes the one publish call of a permit.
@@ -155,6 +160,7 @@ impl Wire {
             headers: &request.headers,
             secret_headers: &secrets.headers,
             body: &secrets.fill(&request.body).map_err(unfilled)?,
+            bytes: None,
             timeout: to.timeout,
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,
@@ -180,7 +186,8 @@ impl Wire {
             headers: &call.request.headers,
             secret_headers: &call.secrets.headers,
             body: &body,
-            timeout: CALL_TIMEOUT,
+            bytes: call.bytes.as_deref(),
+            timeout: if call.bytes.is_some() { UPLOAD_TIMEOUT } else { CALL_TIMEOUT },
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,
         };
@@ -205,6 +212,7 @@ impl Wire {
             headers: &[("content-type".to_owned(), kind)],
             secret_headers: &[],
             body: &SecretString::from(form),
+            bytes: None,
             timeout: CALL_TIMEOUT,
             max_body: HUB_ANSWER_MAX,
             reach,

@@ -52,6 +52,8 @@ pub struct Outgoing<'a> {
     pub secret_headers: &'a [SecretHeader],
     /// The body, which may hold a secret.
     pub body: &'a SecretString,
+    /// A body that is no text, in place of the other.
+    pub bytes: Option<&'a [u8]>,
     /// How long it may take in all.
     pub timeout: Duration,
     /// The largest answer read, in bytes.
@@ -177,7 +179,10 @@ impl Transport for Http {
             let is_bare =
                 outgoing.method == Method::Delete && outgoing.body.expose_secret().is_empty();
             if outgoing.method != Method::Get && !is_bare {
-                request = request.body(outgoing.body.expose_secret().to_owned());
+                request = match outgoing.bytes {
+                    Some(bytes) => request.body(bytes.to_vec()),
+                    None => request.body(outgoing.body.expose_secret().to_owned()),
+                };
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
             let answer = request.send().await.map_err(|e| trouble(&e))?;

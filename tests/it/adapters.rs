@@ -345,6 +345,7 @@ fn staged(step: Stage) -> Value {
             json!({ "later": { "wait": wait.map(|w| w.as_secs()), "cause": cause, "reason": reason } })
         }
         Stage::Unfit(why) => json!({ "unfit": why.0 }),
+        Stage::Fetch { url, max } => json!({ "fetch": { "url": url, "max": max } }),
     }
 }
 
@@ -383,11 +384,15 @@ fn shown(request: &Request) -> Value {
 fn call_shown(call: &Call) -> Value {
     let secret_body: Option<Value> =
         call.secret_body.as_ref().map(|b| serde_json::from_str(b.expose_secret()).unwrap());
-    json!({
+    let mut shown = json!({
         "request": shown(&call.request),
         "secret_headers": headers_shown(&call.secrets.headers),
         "secret_body": secret_body,
-    })
+    });
+    if let Some(bytes) = &call.bytes {
+        shown["bytes"] = json!(String::from_utf8_lossy(bytes));
+    }
+    shown
 }
 
 fn headers_shown(headers: &[(String, SecretString)]) -> Value {

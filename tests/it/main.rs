@@ -33,6 +33,7 @@ mod once;
 mod overrides;
 mod own;
 mod page;
+mod pictures;
 mod plan;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]
 mod polite;

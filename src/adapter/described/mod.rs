@@ -16,7 +16,7 @@ use url::Url;
 
 use self::values::{Place, Scope};
 use super::{
-    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
     SecretHeader, Unfit, answer, compose,
 };
 use crate::config::describe::{Count, Description, Markup, Means, Verb};
@@ -208,6 +208,14 @@ impl Adapter for Described {
         let scope = Scope::of_post(self, post, piece, known);
         let request = build::request(self, &self.description.publish.call, Verb::Post, &scope)?;
         self.with_open_headers(request, known)
+    }
+
+    fn pictures(&self) -> Pictures {
+        let call = &self.description.publish.call;
+        let form = call.form.iter().flatten().map(|(_, value)| value.clone());
+        let json = call.json.iter().map(ToString::to_string);
+        let named = form.chain(json).chain(call.body.clone()).any(|text| text.contains("picture"));
+        if named { Pictures::Carried } else { Pictures::Linked }
     }
 
     fn authorise(

@@ -83,6 +83,10 @@ impl<'a> Scope<'a> {
         scope.say("text", adapter.marked_up(&post.text));
         scope.plain.insert("text".to_owned(), Value::from(post.text.as_str()));
         scope.say("language", post.language.clone().unwrap_or_default());
+        let picture = post.picture.as_ref();
+        scope.say("picture", picture.map(|picture| picture.url.clone()).unwrap_or_default());
+        let alt = picture.and_then(|picture| picture.alt.clone());
+        scope.say("picture_alt", alt.unwrap_or_default());
         scope
     }
 
@@ -143,6 +147,8 @@ impl<'a> Scope<'a> {
         // Where no post is composed, as for a question.
         self.say("text", String::new());
         self.say("language", String::new());
+        self.say("picture", String::new());
+        self.say("picture_alt", String::new());
     }
 
     /// A template as text for this place.

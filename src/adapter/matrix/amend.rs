@@ -35,17 +35,19 @@ pub(super) fn step(
     let Some(there) = answers.first() else {
         return Amending::Call(adapter.get(format!("{ROOMS}/{room}/event/{event}"), known));
     };
-    match (answer::object(there), there.status) {
-        (Some(event), _) if event["content"]["body"].is_string() => {}
+    let picture = match (answer::object(there), there.status) {
+        (Some(event), _) if event["content"]["body"].is_string() => {
+            picture(event["content"]["formatted_body"].as_str().unwrap_or_default()).to_owned()
+        }
         (Some(_), _) => return Amending::Gone("it was redacted there".to_owned()),
         (None, 404) => return Amending::Gone(answer::words(there)),
         (None, _) => return answer::not_now(there, "cannot look at the message"),
-    }
-    let mut whole = content(&post.text, "");
+    };
+    let mut whole = content(&post.text, "", &picture);
     whole[MARK] = json!(key.as_str());
     // Clients that know no edits show this; the others what stands in it.
     // <https://spec.matrix.org/latest/client-server-api/#event-replacements>
-    let mut body = content(&post.text, "* ");
+    let mut body = content(&post.text, "* ", &picture);
     body["m.new_content"] = whole;
     body["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": id });
     // Each edit has an id of its own, also one back to what was said before.
@@ -53,12 +55,17 @@ pub(super) fn step(
     Amending::Ready(Request::json(Method::Put, path, &body))
 }
 
-fn content(text: &str, before: &str) -> Value {
+/// The picture at the end of a message of ours, which an edit keeps.
+fn picture(html: &str) -> &str {
+    html.rfind("<br><img src=\"mxc://").map(|at| &html[at..]).unwrap_or_default()
+}
+
+fn content(text: &str, before: &str, picture: &str) -> Value {
     json!({
         "msgtype": "m.text",
         "body": format!("{before}{text}"),
         "format": "org.matrix.custom.html",
-        "formatted_body": format!("{before}{}", markup::inline(text)),
+        "formatted_body": format!("{before}{}{picture}", markup::inline(text)),
         "m.mentions": {},
     })
 }
