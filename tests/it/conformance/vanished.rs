@@ -57,7 +57,7 @@ impl Scene {
         config.guard.burst = 3;
         let pages = Pages::default();
         let base = blog(&pages).await;
-        let old = archive(3).into_iter().map(|post| moved(post, &base)).collect();
+        let old: Vec<Post> = archive(3).into_iter().map(|post| moved(post, &base)).collect();
         publish(folder.path(), &[], &old);
         let house = House::open(&config, &clock).await;
         let mut scene = Self { folder, server, house, pages, base, old };
@@ -96,7 +96,7 @@ impl Scene {
     }
 }
 
-fn publish(folder: &Path, new: &[Post], old: &Vec<Post>) {
+fn publish(folder: &Path, new: &[Post], old: &[Post]) {
     std::fs::write(folder.join("feed.xml"), rss(&before(new, old))).unwrap();
 }
 
@@ -159,11 +159,11 @@ fn what_may_still_be_there_stays() {
         }),
         ("the window has slid over it", |scene| {
             scene.page("kit", 404);
-            publish(scene.folder.path(), &[moved(post("next"), &scene.base)], &Vec::new());
+            publish(scene.folder.path(), &[moved(post("next"), &scene.base)], &[]);
         }),
         ("the feed is empty", |scene| {
             scene.page("kit", 404);
-            publish(scene.folder.path(), &[], &Vec::new());
+            publish(scene.folder.path(), &[], &[]);
         }),
     ];
     for (name, play) in plays {
