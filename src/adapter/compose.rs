@@ -97,7 +97,7 @@ fn finished(piece: &Piece<'_>, asked: &Override, text: &str, limit: &Limit) -> R
         limit: limit.max,
         language: language(piece, asked),
         visibility: narrower(piece.group.visibility.as_deref(), asked.visibility.as_deref()),
-        picture: picture::of(piece.entry),
+        picture: picture::of(piece.entry).filter(|_| piece.group.pictures != Some(false)),
         audio: picture::audio(piece.entry).map(str::to_owned),
         ..Post::default()
     })

@@ -5,7 +5,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit, answer, mark};
+use super::{
+    Adapter, Ask, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, Unfit, answer, mark,
+};
 use crate::config::{Group, PingKind};
 use crate::model::{
     DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
@@ -71,6 +73,10 @@ impl Adapter for Ping {
                 Ok(Request::json(Method::Post, "", &body))
             }
         }
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Unseen
     }
 
     fn authorise(

@@ -152,6 +152,7 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
+        Answer::Retract { entry, steps } => super::retract::show(entry, steps),
         Answer::Realias { realiased } => super::realias::told(realiased),
         Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
@@ -173,6 +174,12 @@ fn preview(of: &Preview) {
             print::out(&format!("\n{} ({by}): {count}{stands}\n", of.group));
             for asked in &of.asked {
                 print::out(&format!("  its author asks: {asked}\n"));
+            }
+            if let Some((address, alt)) = &of.picture {
+                let alt = alt
+                    .as_ref()
+                    .map_or_else(|| "nothing said of it".to_owned(), |alt| format!("{alt:?}"));
+                print::out(&format!("  with the picture {address} ({alt})\n"));
             }
             if let Some(warning) = &of.warning {
                 print::out(&format!("    [{warning}]\n"));

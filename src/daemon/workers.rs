@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapter::registry;
-use crate::config::{Config, Integration};
+use crate::config::{Config, FeedSource, Integration};
 use crate::flow::deliver::Lane;
 use crate::flow::{Manners, Parts, Sessions, dispatch, gap, poll};
 
@@ -73,6 +73,11 @@ impl Workers {
 /// One lane of a config.
 #[must_use]
 pub fn lane_of(config: &Config, integration: &Integration, parts: &Parts) -> Lane {
+    let feeds = config.feeds.iter().filter_map(|feed| match &feed.source {
+        FeedSource::Http(url) => Some(url.clone()),
+        FeedSource::File(_) => None,
+    });
+    parts.wire.know_feeds(feeds.collect());
     let adapter = registry::build(integration);
     let sessions = Sessions::beside(&config.ledger.path);
     Lane::new(integration, &config.groups, adapter, sessions, parts.clone())

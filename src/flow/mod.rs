@@ -2,6 +2,7 @@
 //! the ledger and a bell.
 
 mod ahead;
+mod amend;
 pub mod bring;
 pub mod compose;
 pub mod deliver;
@@ -9,6 +10,7 @@ pub mod dispatch;
 pub mod doubt;
 mod hubs;
 mod manners;
+mod missing;
 mod pace;
 pub mod poll;
 

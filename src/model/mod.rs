@@ -1,5 +1,6 @@
 //! The vocabulary of the house: pure values and pure functions, no I/O, no clock, no async.
 
+mod amend;
 mod caps;
 mod delivery;
 mod entry;
@@ -14,6 +15,7 @@ pub mod route;
 mod staged;
 mod time;
 
+pub use amend::{Amend, Change, Effect, Stand, Upkeep};
 pub use caps::Caps;
 pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
 pub use entry::{Enclosure, Entry};

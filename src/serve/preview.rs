@@ -1,6 +1,6 @@
 //! What each group would get, made by the code that sends it, with what its lane has learnt of its server.
 
-use crate::adapter::{Known, registry};
+use crate::adapter::{Known, Pictures, registry};
 use crate::config::Group;
 use crate::desk::preview::Preview;
 use crate::desk::verb::{Answer, one};
@@ -70,7 +70,9 @@ impl Shared {
             Some(sessions) => sessions.load(&integration.name, &login_of(integration)),
             None => Known::default(),
         };
-        let made = compose(registry::build(integration).as_ref(), &piece(&due, group, now), &known);
+        let adapter = registry::build(integration);
+        let carries = adapter.pictures() == Pictures::Carried;
+        let made = compose(adapter.as_ref(), &piece(&due, group, now), &known);
         let (post, request, unfit) = match made {
             Ok((post, request)) => (Some(post), Some(request), None),
             Err(why) => (None, None, Some(why)),
@@ -84,6 +86,11 @@ impl Shared {
             length: post.as_ref().map_or(0, |post| post.length),
             limit: post.as_ref().map_or(0, |post| post.limit),
             language: post.as_ref().and_then(|post| post.language.clone()),
+            picture: post
+                .as_ref()
+                .and_then(|post| post.picture.clone())
+                .filter(|_| carries)
+                .map(|p| (p.url, p.alt)),
             warning: post.as_ref().and_then(|post| post.warning.clone()),
             asked: in_words(&entry.entry.asked(&group.rules.called)),
             text: post.map(|post| post.text),

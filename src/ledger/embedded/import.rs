@@ -331,6 +331,7 @@ impl<'txn> Work<'txn> {
             absent: Vec::new(),
             staged: None,
             request: None,
+            amend: None,
             lines,
         };
         self.tables.set_delivery(id, None, &row, None)?;
