@@ -134,7 +134,7 @@ async fn b6_a_draft_whose_address_and_teaser_are_mended_is_held() {
     let (mut world, old) = (World::new().await, archive(12));
     world.says(&old, HOUR).await;
     world.says(&before(&[draft], &old), HOUR).await;
-    world.says(&before(&[mended.clone()], &old), HOUR).await;
+    world.says(&before(&[mended], &old), HOUR).await;
     assert_eq!(world.seen("charts"), 1);
     world.held(1).await;
 }
