@@ -1,5 +1,5 @@
-//! Before the first send to a group that wants it, its account is asked whether the link stands there already:
-//! another tool or a person may have been quicker, and readers would see the post twice.
+//! Before the first send to a group that wants it, its account is asked whether the link stands there: another
+//! tool or a person may have been quicker, and readers would see the post twice.
 
 use std::time::Duration;
 
