@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod doubt;
 mod hubs;
 mod manners;
+mod missing;
 mod pace;
 pub mod poll;
 

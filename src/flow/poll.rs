@@ -1,5 +1,6 @@
 //! One loop a feed: wait, fetch, parse, and let the ledger decide what is new.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -35,10 +36,12 @@ const GONE_LOOK: Duration = Duration::from_secs(86_400);
 /// The loop of one feed.
 #[derive(Debug)]
 pub struct Poller {
-    feed: Feed,
-    rules: Rules,
-    parts: Parts,
-    manners: Arc<Manners>,
+    pub(super) feed: Feed,
+    pub(super) rules: Rules,
+    pub(super) parts: Parts,
+    pub(super) manners: Arc<Manners>,
+    /// Whether an entry of it may have been deleted; the ledger knows.
+    missing: AtomicBool,
     /// Its place in its host's row, once it has one, and when that comes.
     place: std::sync::Mutex<Option<(Mark, Duration)>>,
 }
@@ -78,7 +81,8 @@ impl Poller {
     #[must_use]
     pub fn among(feed: Feed, parts: Parts, manners: Arc<Manners>) -> Self {
         let rules = Rules::of(&feed);
-        Self { feed, rules, parts, manners, place: std::sync::Mutex::default() }
+        let (missing, place) = (AtomicBool::new(true), std::sync::Mutex::default());
+        Self { feed, rules, parts, manners, missing, place }
     }
 
     /// Polls until it is told to stop; a poll under way is given up, since it says nothing to anybody.
@@ -130,11 +134,26 @@ impl Poller {
         wait.min(self.feed.every.max(NAP))
     }
 
-    /// One poll where it is time for one; comes back with how long to wait.
+    /// One poll where it is time for one, and a look at pages that want one; comes back with how long to
+    /// wait.
     ///
     /// # Errors
     /// Where the ledger cannot be used.
     pub async fn turn(&self) -> Result<Duration, LedgerError> {
+        let wait = self.turn_to_feed().await?;
+        let look = self.look_at_missing().await?;
+        Ok(look.map_or(wait, |look| wait.min(self.nap(look))))
+    }
+
+    pub(super) fn may_miss(&self) -> bool {
+        self.missing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn misses(&self, missing: bool) {
+        self.missing.store(missing, Ordering::Relaxed);
+    }
+
+    async fn turn_to_feed(&self) -> Result<Duration, LedgerError> {
         let (state, settles) = self.parts.ledger.feed(&self.feed.name).await?;
         let now = self.parts.clock.now();
         let state = schedule::taken_up(state.unwrap_or_default(), &self.rules);
@@ -225,6 +244,9 @@ impl Poller {
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
+        if admitted.missing > 0 {
+            self.misses(true);
+        }
         if let Some(about) = document.as_ref().filter(|about| is_gap(&admitted, about.entries)) {
             // What is further back is not asked for: posts of unknown age are a person's to release.
             tracing::warn!(feed.name = %self.feed.name, entries = about.entries,
@@ -258,6 +280,19 @@ impl Poller {
         if admitted.vanished > 0 {
             tracing::warn!(feed.name = %name, entries = admitted.vanished,
                 "entries left the feed before they were sent, and are withdrawn");
+        }
+        for (count, what) in [
+            (
+                admitted.missing_held,
+                "have left the feed at once: none of their posts is taken away",
+            ),
+            (admitted.edits_held, "have changed at once: none of their posts is changed"),
+        ] {
+            if count > 0 {
+                let words = format!("{count} entries {what}");
+                tracing::error!(feed.name = %name, "{words}; see for yourself: oncecast retract");
+                self.parts.pulse.remark(&format!("feed {name}"), words);
+            }
         }
         if admitted.nameless > 0 {
             tracing::warn!(feed.name = %name, entries = admitted.nameless,
