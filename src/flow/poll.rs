@@ -56,17 +56,18 @@ pub struct Start {
 }
 
 impl Start {
-    /// Of feed `number` of `count`, which is asked `every` so often: in good time where feeds are few,
-    /// and evenly over the interval where they are thousands.
+    /// Of feed `number` of `count`, which is asked `every` so often, where polls begin `gap` apart: in good
+    /// time where feeds are few, and evenly over the interval where they are thousands.
     #[must_use]
-    pub fn of(number: usize, count: usize, every: Duration) -> Self {
+    pub fn of(number: usize, count: usize, every: Duration, gap: Duration) -> Self {
         let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let number = u32::try_from(number).unwrap_or(u32::MAX).min(count);
         let within = |most: Duration| {
             let whole = START_SPREAD.saturating_mul(count).min(most);
             whole.mul_f64(f64::from(number) / f64::from(count))
         };
-        Self { new: within(every), overdue: within(OVERDUE_SPREAD.min(every / 4)) }
+        let overdue = OVERDUE_SPREAD.min(every / 4).max(gap.saturating_mul(count)).min(every);
+        Self { new: within(every), overdue: within(overdue) }
     }
 }
 
@@ -334,6 +335,43 @@ mod tests {
 
     const SETTLE: Duration = Duration::from_secs(600);
     const EVERY: Duration = Duration::from_secs(900);
+
+    /// Thousands of feeds that are all asked in the first second are an attack; one that waits for its turn
+    /// keeps its author waiting.
+    #[test]
+    fn many_feeds_start_evenly_and_few_at_once() {
+        let gap = Duration::from_millis(45);
+        for (count, most) in [(10_000, 12), (2_000, 5), (100, 4)] {
+            for pick in [|start: Start| start.new, |start: Start| start.overdue] {
+                let mut seconds = std::collections::HashMap::<u64, u32>::new();
+                for number in 0..count {
+                    let at = pick(Start::of(number, count, EVERY, gap));
+                    assert!(at < EVERY);
+                    *seconds.entry(at.as_secs()).or_default() += 1;
+                }
+                let busiest = seconds.values().copied().max().unwrap_or_default();
+                assert!(busiest <= most * 2, "{busiest} of {count} feeds in one second");
+            }
+        }
+        let first = Start::of(0, 3, EVERY, gap);
+        assert_eq!((first.new, first.overdue), (Duration::ZERO, Duration::ZERO));
+        assert!(Start::of(2, 3, EVERY, gap).new < Duration::from_secs(1));
+    }
+
+    /// What a feed has shown and lost before it was asked again is missed, and somebody should know.
+    #[test]
+    fn a_window_of_nothing_known_may_have_a_gap_behind_it() {
+        let admitted = |new, baseline| Admitted { new, baseline, ..Admitted::default() };
+        for (new, baseline, shown, gap) in [
+            (10, false, 10, true),
+            (9, false, 10, false),
+            (10, true, 10, false),
+            (1, false, 1, false),
+            (0, false, 0, false),
+        ] {
+            assert_eq!(is_gap(&admitted(new, baseline), shown), gap, "{new} of {shown}");
+        }
+    }
 
     /// The blog is down, or empty, when a new entry wants its second look: it is not asked without
     /// a pause until it comes back.
