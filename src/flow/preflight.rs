@@ -1,5 +1,5 @@
-//! Before the first send to a group that wants it, its account is asked whether the link stands there: another
-//! tool or a person may have been quicker, and readers would see the post twice.
+//! Before the first send to a group that wants it, its account is asked whether the link stands there.
+//! Another tool or a person may have been quicker, and readers would see the post twice.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ const HOLDS: Duration = Duration::from_secs(5 * 60);
 const LINKS_MAX: usize = 8;
 
 impl Lane {
-    /// Whether a delivery is to be sent, as far as its account shows; what cannot be seen waits, since whoever
-    /// wants this would rather have silence than a repetition.
+    /// Whether a delivery is to be sent, as far as its account shows; what cannot be seen waits, since
+    /// whoever wants this would rather have silence than a repetition.
     pub(super) async fn preflight(
         &mut self,
         due: &DueWork,
