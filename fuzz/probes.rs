@@ -36,7 +36,7 @@ pub(crate) fn entries(bytes: &[u8]) {
         assert!(entry.guid.as_ref().is_none_or(|guid| guid.len() <= 2_048 && !guid.is_empty()));
         for link in entry.link.iter().chain(entry.enclosures.iter().map(|e| &e.url)) {
             assert!(link.starts_with("http://") || link.starts_with("https://"), "{link:?}");
-            let host = link.split('/').nth(2).unwrap_or_default();
+            let host = link.split(['/', '?', '#']).nth(2).unwrap_or_default();
             assert!(!host.contains('@') && link.len() <= 2_048, "{link:?}");
         }
     }

@@ -52,6 +52,7 @@ pub(crate) fn bench() {
     let (now, peak) = (daemon.memory("VmRSS"), daemon.memory("VmHWM"));
     let ready = time_of(|| daemon.ask("/readyz"));
     let metrics = time_of(|| daemon.ask("/metrics"));
+    let health = time_of(|| daemon.ask("/healthz"));
     let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
     let all: usize = asked.iter().map(Vec::len).sum();
     let never = asked.iter().filter(|times| times.is_empty()).count();
@@ -91,7 +92,9 @@ pub(crate) fn bench() {
     println!(
         "polls a second: {even:.1} were even; the busiest at the start {first}, later {later}"
     );
-    println!("/readyz answers in {ready:.1} ms, /metrics in {metrics:.1} ms");
+    println!(
+        "/readyz answers in {ready:.1} ms, /metrics in {metrics:.1} ms, /healthz in {health:.1} ms"
+    );
     verdict("feeds that were never asked", never as f64, "none", never == 0);
     verdict("CPU of one core, in hundredths", cpu / took * 100.0, "at most 10", cpu / took <= 0.1);
     let late = waits.last().copied().unwrap_or(9.0);
@@ -179,7 +182,7 @@ fn answer(stream: TcpStream, asked: &Asked, mark: Mark) -> std::io::Result<()> {
 struct Daemon {
     child: Child,
     listen: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Daemon {
@@ -205,11 +208,21 @@ impl Daemon {
         std::fs::write(dir.join("oncecast.toml"), config).expect("a config");
         let mut command = Command::new(binary());
         command.arg("--config").arg(dir.join("oncecast.toml")).arg("run");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let log = std::fs::File::create(dir.join("log")).expect("a log");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut child = command.env_remove("NOTIFY_SOCKET").spawn().expect("the daemon starts");
         rest(Duration::from_secs(2));
-        assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "it does not take its config");
-        Self { child, listen, _folder: folder }
+        let runs = child.try_wait().is_ok_and(|ended| ended.is_none());
+        let daemon = Self { child, listen, folder };
+        assert!(runs, "it does not take its config:\n{}", daemon.log());
+        daemon
+    }
+
+    /// The end of what it has logged.
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     fn cpu(&self) -> f64 {
@@ -222,7 +235,7 @@ impl Daemon {
 
     fn ask(&self, path: &str) {
         let answer = crate::open::ask(&self.listen, path).unwrap_or_default();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}\n{}", self.log());
     }
 }
 

@@ -20,7 +20,7 @@ const SMALL: u64 = 10_000;
 const PAGE: u64 = 2_000;
 /// Entries of one document: each is looked up by its aliases.
 const LOOKED_UP: u64 = 100;
-const ROUNDS: u64 = 200;
+const ROUNDS: u64 = 400;
 const TELL_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) fn bench() {
@@ -43,12 +43,21 @@ pub(crate) fn bench() {
         }
     }
     table(&format!("{ROUNDS} rounds of {LOOKED_UP} look-ups"), &in_few, &[&in_many]);
-    let ratio = median(&ratios(&in_many.walls(), &in_few.walls()));
-    verdict("among many / among few", ratio, "at most 2", ratio <= 2.0);
-    let each = median(&in_many.walls()) * 1e6 / LOOKED_UP as f64;
+    let (many, few) = (quiet(&in_many.walls()), quiet(&in_few.walls()));
+    let middle = median(&ratios(&in_many.walls(), &in_few.walls()));
+    println!("round by round, what else the machine does included: {middle:.2} in the middle");
+    verdict("among many / among few", many / few, "at most 2", many / few <= 2.0);
+    let each = many * 1e6 / LOOKED_UP as f64;
     println!(
         "{each:.1} us for one look-up among {large}, with the way to the ledger's thread and back"
     );
+}
+
+/// What a round takes while the machine does nothing else: one in ten is quicker.
+fn quiet(walls: &[f64]) -> f64 {
+    let mut sorted = walls.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 10).copied().unwrap_or(f64::NAN)
 }
 
 fn known(found: &Result<Vec<oncecast::ledger::EntryView>, oncecast::ledger::LedgerError>) -> bool {

@@ -16,14 +16,16 @@ mod process;
 mod publish;
 mod receiver;
 mod rounds;
+mod unchanged;
 
 /// A bench by the name under which it can be asked for.
 type Bench = (&'static str, fn());
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("parse", parse::bench),
     ("storms", parse::storms),
     ("poll", poll::bench),
+    ("unchanged", unchanged::bench),
     ("publish", publish::bench),
     ("books", books::bench),
     ("lanes", lanes::bench),

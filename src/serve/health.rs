@@ -11,6 +11,9 @@ use crate::model::{FeedState, StatusKind, Time};
 /// What waits for a person longer than this makes the house unhealthy.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
 
+/// Of more feeds than this it is said how many there are.
+const FEEDS_NAMED: usize = 20;
+
 /// Whether all is well.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
@@ -61,22 +64,25 @@ pub fn judge(
     let never = FeedState::default();
     let states: HashMap<&str, &FeedState> =
         overview.feeds.iter().map(|(name, state)| (name.as_str(), state)).collect();
+    let (mut ill_ones, mut remarks) = (Vec::new(), Vec::new());
     for feed in feeds {
         let state = states.get(feed.name.as_str()).copied().unwrap_or(&never);
         if let Some(remark) = schedule::remark(state, now) {
-            health.notes.push(format!("feed {}: {remark}", feed.name));
+            remarks.push(format!("feed {}: {remark}", feed.name));
         }
         if let Some(ill) = schedule::unhealthy(state, feed.every, now) {
-            health.reasons.push(format!("feed {} is {ill}", feed.name));
+            ill_ones.push(format!("feed {} is {ill}", feed.name));
         }
         match (&state.last_error, state.failing_since) {
-            (Some(error), Some(_)) => health.notes.push(format!("feed {}: {error}", feed.name)),
+            (Some(error), Some(_)) => remarks.push(format!("feed {}: {error}", feed.name)),
             _ if state.last_success.is_none() => {
-                health.notes.push(format!("feed {} has not been read yet", feed.name));
+                remarks.push(format!("feed {} has not been read yet", feed.name));
             }
             _ => {}
         }
     }
+    health.reasons.extend(the_first(ill_ones));
+    health.notes.extend(the_first(remarks));
     for lane in &overview.lanes {
         let name = &lane.name;
         if let Some(why) = &lane.stopped {
@@ -113,6 +119,17 @@ pub fn judge(
         health.notes.push(format!("{refused} deliveries were refused: oncecast status --json"));
     }
     health
+}
+
+/// As many words on feeds as a person reads, and how many more there are: a probe comes
+/// every few seconds, and there may be thousands.
+fn the_first(mut words: Vec<String>) -> Vec<String> {
+    let more = words.len().saturating_sub(FEEDS_NAMED);
+    if more > 0 {
+        words.truncate(FEEDS_NAMED);
+        words.push(format!("and so on for {more} more feeds: oncecast status"));
+    }
+    words
 }
 
 #[cfg(test)]
@@ -236,5 +253,21 @@ mod tests {
         let health = judge(&Err(error), &[], &stalled, remarks.clone(), NOW);
         assert_eq!(health.reasons.len(), 2, "{health:?}");
         assert_eq!(health.notes, remarks);
+    }
+
+    /// Whoever watches thousands of feeds reads the first word, and not a page of each.
+    #[test]
+    fn of_thousands_of_feeds_the_first_are_named() {
+        let feed = |n| Feed {
+            name: format!("blog-{n}"),
+            source: FeedSource::File("/feed".into()),
+            every: HOUR,
+            every_max: HOUR,
+        };
+        let feeds: Vec<Feed> = (0..10_000).map(feed).collect();
+        let health = judge(&Ok(overview()), &feeds, &[], Vec::new(), NOW);
+        assert_eq!(health.notes.len(), FEEDS_NAMED + 1, "{:?}", &health.notes[..3]);
+        let last = health.notes.last().expect("a note");
+        assert_eq!(last, "and so on for 9980 more feeds: oncecast status");
     }
 }

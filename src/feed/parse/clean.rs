@@ -203,7 +203,10 @@ pub(super) fn link(raw: &str, base: Option<&Url>) -> Option<String> {
     let absolute = raw.starts_with("http://") || raw.starts_with("https://");
     let odd =
         |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '\\' | '<' | '>' | '"' | '`');
-    let bare = url.username().is_empty() && url.password().is_none();
+    // An empty login is one too, and is still written.
+    let host = raw.split(['/', '?', '#']).skip(1).find(|part| !part.is_empty());
+    let empty_login = host.is_some_and(|host| host.contains('@'));
+    let bare = url.username().is_empty() && url.password().is_none() && !empty_login;
     let link = if absolute && bare && !raw.contains(odd) {
         raw.to_owned()
     } else {
@@ -337,6 +340,9 @@ mod tests {
             ("//cdn.example.org/x", Some("https://cdn.example.org/x")),
             ("https://user:secret@example.org/a", Some("https://example.org/a")),
             ("https://example.org/@bob", Some("https://example.org/@bob")),
+            ("https://@example.org/a", Some("https://example.org/a")),
+            ("https:////:@example.org/a", Some("https://example.org/a")),
+            ("https://example.org?a@b", Some("https://example.org?a@b")),
             ("http://example.org/a b", Some("http://example.org/a%20b")),
             ("javascript:alert(1)", None),
             ("data:text/html,x", None),
