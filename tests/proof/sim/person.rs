@@ -118,6 +118,9 @@ pub(super) async fn mend(house: &mut House) {
             state.laws.forbidden = None;
             state.laws.taken_up = true;
             state.laws.forget_claims();
+            // A stop is written in the ledger, and the one that is taken up may not know of it.
+            state.laws.stopped = world.disk.is_there(&house.stop_file());
+            state.laws.paused.clear();
             if mend == Mend::Init || !world.disk.is_there(&house.witness()) {
                 state.laws.begin_again();
             }
