@@ -435,9 +435,18 @@ def borrowed(target, to):
         # By time stamps cargo knows what is fresh; they are copied.
         return [name for name in names if name == "incremental" or name.startswith(own)]
 
+    def carried(source, to):
+        # What is large is never written to once it is built.
+        if source.endswith((".rlib", ".rmeta", ".so", ".a")):
+            os.link(source, to)
+        else:
+            shutil.copy2(source, to)
+
     built = target / "debug"
     if built.is_dir():
-        shutil.copytree(built, to / "debug", ignore=mine, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(
+            built, to / "debug", ignore=mine, symlinks=True, dirs_exist_ok=True, copy_function=carried
+        )
 
 
 class Ended(Exception):
