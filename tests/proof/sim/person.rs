@@ -192,8 +192,15 @@ pub(super) async fn replay(house: &House, post: Post, again: bool) {
         "replays post {post} to {name} (again: {wanted}): {:?}",
         told.map(Iterator::collect::<Vec<_>>).ok()
     ));
+    // What a restored copy holds, and a lost ledger has sent, is sent again under the number that it had.
+    let may_be_there = {
+        let state = world.state();
+        state.truth.shown(lane, post) > 0 || !state.truth.is_quiet(lane)
+    };
     let opens = match &opened {
-        Ok(steps) => steps.iter().any(|step| step.sends && step.delivery.id.generation > 1),
+        Ok(steps) => {
+            steps.iter().any(|step| step.sends && (may_be_there || step.delivery.id.generation > 1))
+        }
         Err(error) => matches!(error, LedgerError::Uncertain(_)),
     };
     if opens && wanted {
