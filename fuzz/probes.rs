@@ -40,6 +40,9 @@ pub(crate) fn entries(bytes: &[u8]) {
             assert!(!host.contains('@') && link.len() <= 2_048, "{link:?}");
         }
     }
+    let distinct = document.clone().distinct();
+    assert!(distinct.entries.len() <= document.entries.len());
+    assert_eq!(distinct.entries.len(), distinct.origins.len());
     let again = parse(bytes, &hints);
     assert_eq!(Ok(&document), again.as_ref(), "the same bytes twice");
 }

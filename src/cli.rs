@@ -33,7 +33,7 @@ pub struct Common {
     /// Colour; auto follows NO_COLOR and pipes
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Say more; twice for all
+    /// Say more; twice for all; ONCECAST_LOG=oncecast::flow=trace,info picks
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say less; twice for errors alone
@@ -157,6 +157,9 @@ pub enum Command {
         #[arg(long, value_name = "REASON", value_parser = reason)]
         reason: String,
     },
+    /// Take away what readers have of an entry, where the platform can
+    #[command(long_about = long::RETRACT)]
+    Retract(Retract),
     /// Say that held entries are known ones under other names: they are never sent
     #[command(long_about = long::REALIAS)]
     Realias(Realias),
@@ -253,6 +256,29 @@ pub struct Replay {
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `retract`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Retract {
+    /// The entry: an id or the start of one, a link or a guid
+    #[arg(value_name = "ENTRY")]
+    pub entry: String,
+    /// From this group alone
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// You have taken it away there yourself: only record it
+    #[arg(long)]
+    pub done: bool,
+    /// Show what would be taken away, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

@@ -30,6 +30,12 @@
 //! Replay, release and a person's word enter at 5: they write a row and ring the same bell. There
 //! is no second way out.
 //!
+//! What readers have is changed or taken away by [`flow::deliver::Lane::amend`], in the same lane and in the
+//! same order: **claim, amend, settle**. Its right is an [`ledger::AmendPermit`], which is another type than
+//! the permit and cannot be spent as one; the ledger grants it only for a call that names the post. A
+//! delivery stays published through all of it, so nothing that was taken away can come to be sent again; a
+//! call of which nobody knows whether it was heard is made again as it was, since readers see no second post.
+//!
 //! # The rooms
 //!
 //! Arrows point down only (held by `tests/it/house.rs`):

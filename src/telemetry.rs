@@ -5,14 +5,14 @@
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
 
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 use crate::cli::{Color, Common, LogFormat};
 
-/// The variable that says what is logged, in the form of `EnvFilter`.
+/// The variable that says what is logged: `warn`, or a level for each target, `oncecast::flow=trace,info`.
 const FILTER: &str = "ONCECAST_LOG";
 
 /// Sets up logging once, at the start.
@@ -24,10 +24,12 @@ pub fn init(common: &Common) {
         1 => "oncecast=debug,info",
         2.. => "oncecast=trace,debug",
     };
-    let filter = std::env::var(FILTER)
-        .ok()
-        .and_then(|text| EnvFilter::try_new(text).ok())
-        .unwrap_or_else(|| EnvFilter::new(level));
+    let asked = std::env::var(FILTER).ok().filter(|text| !text.is_empty());
+    let (filter, wrong) = match asked.map(|text| text.parse::<Targets>()) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(wrong)) => (usual(level), Some(wrong)),
+        None => (usual(level), None),
+    };
     let layer = match common.log_format {
         LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).boxed(),
         LogFormat::Journald => journal().unwrap_or_else(|| human(common.color)),
@@ -36,6 +38,17 @@ pub fn init(common: &Common) {
     };
     // A second call, as in tests, leaves the first.
     tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().ok();
+    if let Some(wrong) = wrong {
+        tracing::warn!(
+            "{FILTER} is not understood and was passed over: {wrong}; it takes a level such as \"debug\", or \
+             one for each target such as \"oncecast::flow=trace,info\""
+        );
+    }
+}
+
+/// What the verbosity asked for, which is always well formed.
+fn usual(level: &str) -> Targets {
+    level.parse().unwrap_or_default()
 }
 
 fn human(color: Color) -> Box<dyn Layer<Registry> + Send + Sync> {

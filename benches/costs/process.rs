@@ -1,13 +1,18 @@
 //! The whole program as an operator runs it: CPU time for a hundred posts, memory at rest, size.
 
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use oncecast::clock::Mark;
+use url::Url;
 
 use crate::blog::{ENTRIES, Shows, feed};
-use crate::house;
+use crate::house::{self, House};
+use crate::publish::{self, Bare};
 use crate::receiver::{self, Heard};
 use crate::rounds::{median, memory, mib, spread, verdict};
 
@@ -56,10 +61,78 @@ pub(crate) fn bench() {
     let size = std::fs::metadata(binary()).map_or(0, |file| file.len());
     let size = f64::from(u32::try_from(size).unwrap_or(u32::MAX)) / MILLION;
     println!("{:<46} {size:>8.2} MB", "the binary");
+    floors();
     let (posts, idle) = (median(&posts), median(&idle));
     verdict("ms of cpu for 100 posts", posts, "at most 20", posts <= 20.0);
     verdict("MiB at rest", idle, "under 15", idle < 15.0);
     verdict("MB of binary", size, "under 15", size < 15.0);
+}
+
+/// What a hundred posts cost that are sent and remembered by nothing else: by bare system calls, and by
+/// the client and the engine of this house without the house.
+fn floors() {
+    let (url, heard) = receiver::open();
+    let house = House::open(&[]);
+    let record = File::create(house.folder.path().join("record")).expect("a file");
+    let mut raw = Vec::new();
+    for _ in 0..ROUNDS {
+        raw.push(cpu_here(|| {
+            for number in 0..ENTRIES {
+                raw_post(&url);
+                (&record).write_all(&[7; 4096]).expect("written");
+                record.sync_data().unwrap_or_else(|e| panic!("synced, {number}: {e}"));
+            }
+        }));
+    }
+    let bare = Bare::open(&house, 1);
+    let request = publish::any_request();
+    let mut parts = Vec::new();
+    for _ in 0..ROUNDS {
+        parts.push(cpu_here(|| {
+            for number in 0..ENTRIES {
+                bare.post(&house, &url, &request);
+                bare.upsert(u64::from(number));
+            }
+        }));
+    }
+    assert_eq!(heard.posts(), u64::from(2 * ROUNDS * ENTRIES), "each was said once");
+    let line = |name: &str, values: &[f64]| {
+        println!("{name:<46} {:>8.2} ms   {}", median(values), spread(values));
+    };
+    line("floor: 100 raw connections, 100 fdatasync", &raw);
+    line("floor: 100 posts by reqwest, 100 redb commits", &parts);
+}
+
+/// CPU time of this thread and of those that work for it, in milliseconds; the receiver's is not counted.
+fn cpu_here(work: impl FnOnce()) -> f64 {
+    let spent = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("it runs");
+        let of = |task: std::fs::DirEntry| -> Option<u64> {
+            let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+            let spent = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            if name.trim() == receiver::THREAD {
+                None
+            } else {
+                spent.split(' ').next()?.parse().ok()
+            }
+        };
+        Duration::from_nanos(tasks.flatten().filter_map(of).sum::<u64>()).as_secs_f64() * 1e3
+    };
+    let before = spent();
+    work();
+    spent() - before
+}
+
+/// One POST over a connection of its own, by nothing but system calls.
+fn raw_post(url: &Url) {
+    let address = (url.host_str().expect("a host"), url.port().expect("a port"));
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head =
+        "POST /hook HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    assert!(answer.starts_with(b"HTTP/1.1 204"), "{}", String::from_utf8_lossy(&answer));
 }
 
 pub(crate) fn binary() -> &'static Path {

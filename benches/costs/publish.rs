@@ -7,7 +7,7 @@ use std::io::Write as _;
 use oncecast::adapter::{CallSecrets, Known, Piece, registry};
 use oncecast::clock::{Clock as _, SystemClock};
 use oncecast::feed::parse::{self, Hints};
-use oncecast::ledger::{Claim, DueWork, Ledger as _, Work};
+use oncecast::ledger::{Claim, DueWork, Ledger as _, Permit, Spent, Work};
 use oncecast::model::{Method, Outcome, Request};
 use oncecast::wire::{Endpoint, Http, Outgoing, Transport as _, Wire};
 use redb::{Database, TableDefinition};
@@ -21,6 +21,9 @@ use crate::rounds::{Took, Turns, median, ratios, table, time, time_async, verdic
 const LANE: &str = "lane";
 /// Rounds of one delivery each; every one takes an entry.
 const ROUNDS: u32 = 500;
+/// Rows of posts that wait for one another, and how many stand in each.
+const ROWS_WAITING: u32 = 20;
+const ROW_LENGTH: u32 = 20;
 /// The rate that is wanted, of the bare one.
 const WANTED: f64 = 0.8;
 const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
@@ -36,7 +39,7 @@ pub(crate) fn bench() {
     let (url, heard) = receiver::open();
     let house = House::open(&[LANE]);
     house.admit_entries(entries(1));
-    for page in 1..=ROUNDS.div_ceil(ENTRIES) {
+    for page in 1..=(ROUNDS + ROWS_WAITING * ROW_LENGTH).div_ceil(ENTRIES) {
         house.admit_entries(entries(1 + page * ENTRIES));
     }
     let parts = house.parts();
@@ -90,6 +93,53 @@ pub(crate) fn bench() {
         println!("  {name}, median of the ratios of single rounds: {within:.2}");
         verdict(name, rate, "at least 0.8 of the bare rate", rate >= WANTED);
     }
+    in_a_row(&house, wire, &endpoint, &url, &bare);
+    assert_eq!(heard.posts(), 2 * u64::from(ROUNDS + ROWS_WAITING * ROW_LENGTH));
+}
+
+/// Posts of a lane that wait for one another: one commit settles one and claims the next.
+fn in_a_row(house: &House, wire: &Wire, endpoint: &Endpoint, url: &Url, bare: &Bare) {
+    let mut least = Turns::of("bare: the same as above, one by one");
+    let mut row = Turns::of("due, compose, claim, publish, settle");
+    for _ in 0..ROWS_WAITING {
+        let request = compose(&due(house), url);
+        least.turn(|| {
+            let one_by_one = || {
+                for key in 0..u64::from(ROW_LENGTH) {
+                    bare.post(house, url, &request);
+                    bare.commit(key);
+                    bare.sync();
+                }
+            };
+            time(one_by_one).0
+        });
+        row.turn(|| {
+            let all = async {
+                let first = next(house).await;
+                let request = compose(&first, url);
+                let mut permit = claim(house, &first, request).await;
+                for number in 1..=ROW_LENGTH {
+                    let spent = publish(wire, permit, endpoint, url).await;
+                    if number == ROW_LENGTH {
+                        house.ledger.settle(&spent).await.expect("settled");
+                        break;
+                    }
+                    let due = next(house).await;
+                    let request = compose(&due, url);
+                    let both = house.ledger.settle_and_claim(&spent, due.id, request).await;
+                    let (_, Claim::Granted(next)) = both.expect("settled and claimed") else {
+                        panic!("the claim is granted");
+                    };
+                    permit = next;
+                }
+            };
+            house.runtime.block_on(async { time_async(all).await.0 })
+        });
+    }
+    let title = format!("{ROWS_WAITING} rows of {ROW_LENGTH} posts that wait for one another");
+    table(&title, &least, &[&row]);
+    let rate = median(&least.walls()) / median(&row.walls());
+    verdict("rate in a row", rate, "at least 0.8 of the bare rate", rate >= WANTED);
 }
 
 fn sum(stretches: [Took; 3]) -> Took {
@@ -140,19 +190,33 @@ async fn carry(
     due: DueWork,
     request: Request,
 ) -> Took {
-    let adapter = registry::build(&integration(LANE, url));
     let stretch = async {
-        let Claim::Granted(permit) = house.ledger.claim(due.id, request).await.expect("claimed")
-        else {
-            panic!("the claim is granted");
-        };
-        let spent = wire
-            .publish(permit, endpoint, &CallSecrets::default(), adapter.as_ref(), &Known::default())
-            .await;
+        let permit = claim(house, &due, request).await;
+        let spent = publish(wire, permit, endpoint, url).await;
         house.ledger.settle(&spent).await.expect("settled");
-        assert!(matches!(spent.outcome(), Outcome::Published { .. }), "{:?}", spent.outcome());
     };
     time_async(stretch).await.0
+}
+
+async fn claim(house: &House, due: &DueWork, request: Request) -> Permit {
+    match house.ledger.claim(due.id, request).await.expect("claimed") {
+        Claim::Granted(permit) => permit,
+        other => panic!("the claim is granted, not {other:?}"),
+    }
+}
+
+async fn publish(wire: &Wire, permit: Permit, endpoint: &Endpoint, url: &Url) -> Spent {
+    let adapter = registry::build(&integration(LANE, url));
+    let secrets = CallSecrets::default();
+    let spent = wire.publish(permit, endpoint, &secrets, adapter.as_ref(), &Known::default()).await;
+    assert!(matches!(spent.outcome(), Outcome::Published { .. }), "{:?}", spent.outcome());
+    spent
+}
+
+/// A request as a webhook's would be, for who measures without an entry.
+pub(crate) fn any_request() -> Request {
+    let body = serde_json::json!({ "title": "A post", "link": "https://blog.example/a" });
+    Request::json(Method::Post, "", &body)
 }
 
 /// What a delivery cannot do without.
@@ -175,13 +239,14 @@ impl Bare {
         bare
     }
 
-    fn post(&self, house: &House, url: &Url, request: &Request) {
+    pub(crate) fn post(&self, house: &House, url: &Url, request: &Request) {
         let outgoing = Outgoing {
             method: Method::Post,
             url: url.as_str().into(),
             headers: &request.headers,
             secret_headers: &[],
             body: &request.body.as_str().into(),
+            bytes: None,
             timeout: std::time::Duration::from_secs(10),
             max_body: 1 << 20,
             reach: oncecast::wire::Reach::Anywhere,
@@ -195,7 +260,7 @@ impl Bare {
         self.upsert(key);
     }
 
-    fn upsert(&self, key: u64) {
+    pub(crate) fn upsert(&self, key: u64) {
         #[expect(clippy::disallowed_methods, reason = "a database of the bench's own")]
         let mut txn = self.database.begin_write().expect("a transaction");
         txn.set_quick_repair(true);

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
+/// The name of its thread.
+pub(crate) const THREAD: &str = "receiver";
+
 /// What it has heard, and what it serves to a GET.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -35,12 +38,14 @@ pub(crate) fn open() -> (Url, Arc<Heard>) {
     let address = listener.local_addr().expect("its address");
     let heard = Arc::new(Heard::default());
     let notes = Arc::clone(&heard);
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name(THREAD.to_owned());
+    let spawned = thread.spawn(move || {
         for stream in listener.incoming().flatten() {
             // A connection that breaks shows in the counts.
             answer(stream, &notes).ok();
         }
     });
+    spawned.expect("a thread");
     (Url::parse(&format!("http://{address}/hook")).expect("a URL"), heard)
 }
 

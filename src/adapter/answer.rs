@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Prepare;
+use super::{Amending, Prepare, Unfit};
 use crate::model::{DeferCause, Outcome, Reference, Response, Time, retry_after_seconds};
 
 /// The longest wait taken from a platform: a clock that is wrong there must not stop us for weeks.
@@ -64,6 +64,22 @@ pub(super) fn success(response: &Response, reference: Reference) -> Outcome {
 /// What a harmless call that brought nothing means for a preparation that needs it.
 pub(super) fn later(response: &Response, what: &str) -> Prepare {
     Prepare::Later { wait: wait(response), reason: format!("{what}: {}", words(response)) }
+}
+
+/// A question on the way to a change that brought nothing.
+pub(super) fn not_now(response: &Response, what: &str) -> Amending {
+    let cause = match response.status {
+        401 | 403 => DeferCause::Credentials,
+        429 => DeferCause::RateLimited,
+        _ => DeferCause::Overloaded,
+    };
+    let reason = format!("{what}: {}", words(response));
+    Amending::Later { wait: wait(response), cause, reason }
+}
+
+/// A change that cannot be made, in words.
+pub(super) fn cannot(why: Unfit) -> Amending {
+    Amending::Cannot(why.0)
 }
 
 /// The credentials were refused, in words that name them and the way out.

@@ -1,6 +1,7 @@
 //! Bluesky and every other AT Protocol server: we choose the record's key, and a write that only
 //! succeeds into an empty place can be repeated for ever without a second post.
 
+mod amend;
 mod session;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose, tid,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
+    Said, SecretHeader, Stage, Unfit, answer, compose, picture, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::link;
@@ -24,6 +25,9 @@ use crate::post::template::{Fields, Mentions};
 /// <https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json>
 const TEXT: Limit =
     Limit { unit: Unit::Graphemes, max: 300, url_length: None, max_bytes: Some(3000) };
+/// Of a card's thumbnail; of a picture it is twice that since 2025, which not every server knows.
+/// <https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/external.json>
+const PICTURE_MAX: usize = 1_000_000;
 /// Records of one look around.
 const LOOK: usize = 40;
 /// Where posts are kept.
@@ -89,6 +93,54 @@ impl Adapter for Bluesky {
         Ok(Request::json(Method::Post, "/xrpc/com.atproto.repo.putRecord", &body))
     }
 
+    /// The picture, uploaded: a record names it. One that its author has described is shown as a picture,
+    /// with those words; another is that of the card, which has no place for any.
+    fn stage(&self, post: &Post, piece: &Piece<'_>, known: &Known, answers: &[Response]) -> Stage {
+        let request = || self.request(post, piece, known);
+        let Some(wanted) = &post.picture else {
+            return picture::with(request(), |_| {}, Vec::new());
+        };
+        let Some(found) = answers.first() else {
+            return Stage::Fetch { url: wanted.url.clone(), max: PICTURE_MAX };
+        };
+        let found = match picture::fetched(found, |_| true) {
+            Ok(found) => found,
+            Err(why) => return picture::without(request(), wanted, &why),
+        };
+        let Some(made) = answers.get(1) else {
+            let call = with_session(known, "/xrpc/com.atproto.repo.uploadBlob".to_owned());
+            let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
+            let request = Request { method: Method::Post, headers, ..call.request };
+            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+        };
+        if let Outcome::Deferred { wait, cause: DeferCause::SessionExpired, reason } =
+            self.judge(made)
+        {
+            return Stage::Later { wait, cause: DeferCause::SessionExpired, reason };
+        }
+        let blob = made.json()["blob"].clone();
+        if made.status != 200 || !blob.is_object() {
+            let why = format!("it was not taken: {}", answer::words(made));
+            return picture::without(request(), wanted, &why);
+        }
+        let add = |body: &mut Value| {
+            let record = &mut body["record"];
+            let card = record["embed"]["external"]["uri"].as_str().map(str::to_owned);
+            // The link must be somewhere.
+            let linked = card.as_ref().is_none_or(|card| post.text.contains(card));
+            match &wanted.alt {
+                Some(alt) if linked => show(record, &blob, alt, found.kind.size),
+                _ if card.is_some() => record["embed"]["external"]["thumb"] = blob,
+                alt => show(record, &blob, alt.as_deref().unwrap_or_default(), found.kind.size),
+            }
+        };
+        picture::with(request(), add, Vec::new())
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -131,11 +183,7 @@ impl Adapter for Bluesky {
             return Ask::Answer(Found::Unsure("the stored request names no record".to_owned()));
         };
         let Some(response) = answers.first() else {
-            let path = format!(
-                "/xrpc/com.atproto.repo.getRecord?repo={}&collection={COLLECTION}&rkey={}",
-                answer::segment(did),
-                answer::segment(rkey)
-            );
+            let path = record_path(did, rkey);
             // Reading is open to all, but a shared entryway finds our own server by the session.
             return Ask::Call(with_session(known, path));
         };
@@ -145,6 +193,19 @@ impl Adapter for Bluesky {
             (400, Some("RecordNotFound")) => Found::Absent,
             _ => Found::Unsure(format!("cannot read the record: {}", answer::words(response))),
         })
+    }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        amend::step(deed, known, answers)
+    }
+
+    fn amended(&self, _: Change, response: &Response) -> Effect {
+        if response.status == 400 && response.json()["error"] == "InvalidSwap" {
+            let reason =
+                format!("somebody has changed it there meanwhile ({})", answer::words(response));
+            return Effect::Not(Outcome::Refused { reason });
+        }
+        Effect::of(self.judge(response))
     }
 
     fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
@@ -161,6 +222,21 @@ impl Adapter for Bluesky {
         let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
         posts.map(said).collect()
     }
+}
+
+/// Has a record show a picture.
+fn show(record: &mut Value, blob: &Value, alt: &str, size: Option<(u32, u32)>) {
+    let mut image = json!({ "alt": alt, "image": blob });
+    if let Some((width, height)) = size {
+        image["aspectRatio"] = json!({ "width": width, "height": height });
+    }
+    record["embed"] = json!({ "$type": "app.bsky.embed.images", "images": [image] });
+}
+
+/// Where a record is read.
+fn record_path(did: &str, rkey: &str) -> String {
+    let (did, rkey) = (answer::segment(did), answer::segment(rkey));
+    format!("/xrpc/com.atproto.repo.getRecord?repo={did}&collection={COLLECTION}&rkey={rkey}")
 }
 
 fn with_session(known: &Known, path: String) -> Call {

@@ -1,7 +1,9 @@
 //! Groups that a person serves, since no API reaches them: the text is made as for every other group, and
 //! what becomes of it a person says. Nothing is ever called.
 
-use super::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit, compose};
+use super::{
+    Adapter, Ask, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, Unfit, compose,
+};
 use crate::config::Group;
 use crate::model::{Guarantee, IdempotencyKey, Method, Outcome, Request, Response, Time};
 use crate::post::fit::{Limit, Unit};
@@ -34,6 +36,10 @@ impl Adapter for ByHand {
     fn request(&self, post: &Post, _: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
         let (path, headers, body) = (String::new(), Vec::new(), post.text.clone());
         Ok(Request { method: Method::Post, path, headers, body })
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Unseen
     }
 
     fn authorise(

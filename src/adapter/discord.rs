@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    SecretHeader, Unfit, answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
+    Change, DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
+    Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markdown;
@@ -122,6 +123,40 @@ impl Adapter for Discord {
             Err(path) => Ask::Call(self.get(path)),
         }
     }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {
+        let there = channel_of(deed.reference).map(str::to_owned);
+        let channel = there.or_else(|| {
+            let channel = channel::open(known, deed.piece.group).ok()?;
+            Some(channel.to_owned())
+        });
+        let Some(channel) = channel else {
+            return Amending::Cannot("it is not known in which channel it stands".to_owned());
+        };
+        changed(deed, &format!("/channels/{}/messages", answer::segment(&channel)), "")
+    }
+}
+
+/// The call that edits or deletes a message below this path.
+/// <https://discord.com/developers/docs/resources/message#edit-message>, `#delete-message`
+pub(super) fn changed(deed: &Deed<'_>, messages: &str, query: &str) -> Amending {
+    let path = match deed.id() {
+        Ok(id) => format!("{messages}/{}{query}", answer::segment(id)),
+        Err(why) => return answer::cannot(why),
+    };
+    let request = match deed.post.filter(|_| deed.change == Change::Update) {
+        // Without `allowed_mentions` an edit would call whom the message did not.
+        Some(post) => Request::json(Method::Patch, path, &message(post)),
+        None => Request { method: Method::Delete, ..Request::get(path) },
+    };
+    Amending::Ready(request.with("user-agent", AGENT))
+}
+
+/// The channel or thread that a message stands in: its group may have moved since.
+pub(super) fn channel_of(reference: &Reference) -> Option<&str> {
+    let (channel, _) = reference.url.as_deref()?.rsplit_once('/')?;
+    let (_, channel) = channel.rsplit_once('/')?;
+    channel.bytes().all(|b| b.is_ascii_digit()).then_some(channel).filter(|c| !c.is_empty())
 }
 
 /// What is said, with the markdown of the feed taken from it.

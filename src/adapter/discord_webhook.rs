@@ -7,11 +7,12 @@ use url::Url;
 
 use super::discord::{self, AGENT};
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit, answer, mark,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Unfit,
+    answer, mark,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Request, Response, Time,
+    Change, DeferCause, Effect, Guarantee, IdempotencyKey, Method, Outcome, Request, Response, Time,
 };
 
 /// Stands for the second half of the address, which is its password.
@@ -149,6 +150,29 @@ impl Adapter for DiscordWebhook {
 
     fn ask(&self, _: &Doubt<'_>, _: &Known, _: &[Response]) -> Ask {
         Ask::Cannot
+    }
+
+    /// <https://discord.com/developers/docs/resources/webhook#edit-webhook-message>
+    fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {
+        let path = match self.path() {
+            Ok(path) => path,
+            Err(why) => return answer::cannot(why),
+        };
+        let there = discord::channel_of(deed.reference);
+        let thread = there.filter(|there| known.fact("channel") != Some(there));
+        let query = thread.map(|thread| format!("?thread_id={thread}")).unwrap_or_default();
+        discord::changed(deed, &format!("{path}/messages"), &query)
+    }
+
+    fn amended(&self, _: Change, response: &Response) -> Effect {
+        match response.status {
+            // The message may well be there, for a webhook that is not.
+            404 if response.json()["code"] == UNKNOWN_WEBHOOK => {
+                Effect::Not(answer::deferred(DeferCause::Credentials, response))
+            }
+            404 | 410 => Effect::Gone { reason: answer::words(response) },
+            _ => Effect::of(self.judge(response)),
+        }
     }
 }
 

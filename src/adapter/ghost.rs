@@ -9,22 +9,26 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Stage,
-    Unfit, answer, compose, draft,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
+    SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markup;
 use crate::post::template::{Fields, Mentions};
+use crate::post::text::truncate;
 
 /// Where a text stops being one.
 const TEXT: Limit = Limit { unit: Unit::Bytes, max: 100_000, url_length: None, max_bytes: None };
 /// "Title [...] maximum 255 characters" (its own validation).
 const TITLE_MAX: usize = 255;
+/// "Feature image alt text [...] 191 characters", and what its address may hold (its own schema).
+const ALT_MAX: usize = 191;
+const PICTURE_URL_MAX: usize = 2_000;
 /// <https://docs.ghost.org/admin-api/>
 const POSTS: &str = "/ghost/api/admin/posts/";
 const VERSION: &str = "v5.0";
@@ -111,7 +115,7 @@ impl Adapter for Ghost {
     fn compose(&self, piece: &Piece<'_>, _: &Known) -> Result<Post, Unfit> {
         let post = compose::by(compose::BELOW_TITLE, piece, Mentions::Keep, &TEXT)?;
         let title = Fields::of(piece.entry, Mentions::Keep).title;
-        let title = crate::post::text::truncate(&title, TITLE_MAX);
+        let title = truncate(&title, TITLE_MAX);
         Ok(Post { title: Some(title), ..post })
     }
 
@@ -166,6 +170,10 @@ impl Adapter for Ghost {
                 _ => draft::failed(made, "cannot write its draft"),
             },
         }
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
     }
 
     fn authorise(
@@ -229,6 +237,58 @@ impl Adapter for Ghost {
             other => draft::unsure(&format!("its status there is {}", other.unwrap_or("unknown"))),
         }
     }
+
+    /// What is taken away becomes a draft, which a person can publish again.
+    fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
+        let path = match deed.id() {
+            Ok(id) => format!("{POSTS}{}/", answer::segment(id)),
+            Err(why) => return answer::cannot(why),
+        };
+        let Some(found) = answers.first() else {
+            let request = Request::get(format!("{path}?{FIELDS}"));
+            return match self.call(request, deed.piece.now) {
+                Ok(call) => Amending::Call(call),
+                Err(why) => answer::cannot(why),
+            };
+        };
+        let there = match (found.status, first(found)) {
+            (200, Some(there)) => there,
+            (404, _) => return Amending::Gone(answer::words(found)),
+            _ => return answer::not_now(found, "cannot look at it"),
+        };
+        match there["status"].as_str() {
+            Some("published") => {}
+            Some("sent") => return Amending::Cannot("it went out as mail alone".to_owned()),
+            Some("draft") => return Amending::Gone("it is a draft there".to_owned()),
+            other => {
+                let status = other.unwrap_or("of no known kind");
+                return Amending::Cannot(format!("somebody has made it {status:?} there"));
+            }
+        }
+        let (mut body, path) = match deed.post.filter(|_| deed.change == Change::Update) {
+            Some(post) => (content(post), format!("{path}?source=html")),
+            None => (json!({ "status": "draft" }), path),
+        };
+        body["updated_at"] = there["updated_at"].clone();
+        let request = Request::json(Method::Put, path, &json!({ "posts": [body] }));
+        Amending::Ready(request.with("accept-version", VERSION))
+    }
+
+    fn amended(&self, change: Change, response: &Response) -> Effect {
+        let status = first(response).map(|post| post["status"].clone());
+        match (response.status, change) {
+            (404, _) => Effect::Gone { reason: answer::words(response) },
+            (200..=299, Change::Retract) => match status {
+                Some(status) if status == "draft" => Effect::Done,
+                status => {
+                    let shows = status.unwrap_or_default();
+                    let reason = format!("it says unpublished and shows {shows}");
+                    Effect::Not(Outcome::Unknown { reason })
+                }
+            },
+            _ => Effect::of(self.judge(response)),
+        }
+    }
 }
 
 const LOST: &str = "its draft was answered without an id, and is looked for";
@@ -252,10 +312,18 @@ fn id_of(request: &Request) -> Option<&str> {
 }
 
 fn content(post: &Post) -> Value {
-    json!({
+    let mut content = json!({
         "title": post.title.as_deref().unwrap_or_default(),
         "html": markup::paragraphs(&post.text),
-    })
+    });
+    if let Some(picture) =
+        post.picture.as_ref().filter(|picture| picture.url.len() <= PICTURE_URL_MAX)
+    {
+        content["feature_image"] = json!(picture.url);
+        let alt = picture.alt.as_deref().map(|alt| truncate(alt, ALT_MAX));
+        content["feature_image_alt"] = json!(alt);
+    }
+    content
 }
 
 fn first(response: &Response) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! Mastodon and servers that speak its API. Some of them ignore the idempotency key, so a repeat is
 //! promised only where the server says that it is Mastodon, and each one can be asked first.
 
+mod amend;
 mod ask;
 
 use std::time::Duration;
@@ -11,8 +12,8 @@ use url::Url;
 
 use self::ask::Sent;
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, PREFLIGHTS_MAX, Pictures, Piece,
+    Post, Prepare, Said, SecretHeader, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -30,6 +31,10 @@ const URL_CHARACTERS: usize = 23;
 /// "Idempotency keys are stored for up to 1 hour."
 /// <https://docs.joinmastodon.org/methods/statuses/#create>
 const KEY_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// What a server takes of a picture that does not say, in bytes: Mastodon's own.
+const PICTURE_MAX: usize = 16 << 20;
+/// What it takes of what a picture shows, in characters. <https://docs.joinmastodon.org/methods/media/#v2>
+const ALT_MAX: usize = 1_500;
 /// Since then the instance names its source code, and keys are locked against parallel repeats.
 const MAJOR_MIN: u32 = 4;
 
@@ -117,20 +122,71 @@ impl Adapter for Mastodon {
             url_length: Some(number("url_characters").unwrap_or(URL_CHARACTERS)),
             max_bytes: None,
         };
-        compose::post(piece, Mentions::Break, &limit)
+        compose::apart(piece, Mentions::Break, &limit)
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
         let mut body = Map::new();
         body.insert("status".to_owned(), json!(post.text));
-        let visibility = piece.group.visibility.as_deref().unwrap_or("public");
+        let visibility = post.visibility.as_deref().unwrap_or("public");
         body.insert("visibility".to_owned(), json!(visibility));
+        // Shown before the text, which is behind it. <https://docs.joinmastodon.org/methods/statuses/#create>
+        if let Some(warning) = &post.warning {
+            body.insert("spoiler_text".to_owned(), json!(warning));
+        }
         // ISO 639-1: the server knows languages, not regions.
         if let Some(language) = post.language.as_deref().and_then(|tag| tag.split('-').next()) {
             body.insert("language".to_owned(), json!(language.to_ascii_lowercase()));
         }
         let request = Request::json(Method::Post, "/api/v1/statuses", &Value::Object(body));
         Ok(request.with("idempotency-key", piece.key.as_str()))
+    }
+
+    /// The picture, uploaded: a status names it. <https://docs.joinmastodon.org/methods/media/>
+    fn stage(&self, post: &Post, piece: &Piece<'_>, known: &Known, answers: &[Response]) -> Stage {
+        let request = || self.request(post, piece, known);
+        let Some(wanted) = &post.picture else {
+            return picture::with(request(), |_| {}, Vec::new());
+        };
+        let max =
+            known.fact("picture_bytes").and_then(|max| max.parse().ok()).unwrap_or(PICTURE_MAX);
+        let Some(found) = answers.first() else {
+            return Stage::Fetch { url: wanted.url.clone(), max: max.min(picture::FETCHED_MAX) };
+        };
+        let kinds = known.fact("picture_kinds").unwrap_or_default();
+        let takes = |mime: &str| kinds.is_empty() || kinds.split(' ').any(|kind| kind == mime);
+        let found = match picture::fetched(found, takes) {
+            Ok(found) => found,
+            Err(why) => return picture::without(request(), wanted, &why),
+        };
+        let Some(made) = answers.get(1) else {
+            let alt = wanted.alt.as_deref().map(|alt| crate::post::text::truncate(alt, ALT_MAX));
+            let about = alt.as_deref().map(|alt| ("description", alt));
+            let (kind, body) = picture::form(found, about, piece);
+            let request = Request { method: Method::Post, ..Request::get("/api/v2/media") };
+            let request = Request { headers: vec![kind], ..request };
+            let secrets = vec![self.bearer()].into();
+            return Stage::Call(Call { secrets, bytes: Some(body), ..Call::open(request) });
+        };
+        let taken = matches!(made.status, 200 | 202).then(|| made.json());
+        let id = taken.and_then(|made| answer::string(&made, "id"));
+        let Some(id) = id else {
+            let why = format!("it was not taken: {}", answer::words(made));
+            return picture::without(request(), wanted, &why);
+        };
+        // 202, and then 206 until it is ready.
+        let ready = answers.last().is_some_and(|last| last.status == 200);
+        if !ready && answers.len() < PREFLIGHTS_MAX {
+            return Stage::Call(self.get(format!("/api/v1/media/{}", answer::segment(&id))));
+        }
+        if !ready {
+            return picture::without(request(), wanted, "the server was not done with it in time");
+        }
+        picture::with(request(), |body| body["media_ids"] = json!([id]), Vec::new())
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
     }
 
     fn authorise(
@@ -175,6 +231,10 @@ impl Adapter for Mastodon {
         }
     }
 
+    fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
+        amend::step(self, deed, answers)
+    }
+
     fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
         Some(self.get(ask::newest(known.fact("account")?)))
     }
@@ -191,6 +251,21 @@ fn learn_instance(known: &mut Known, instance: &Value) {
         let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
         number.filter(|n| *n > 0).map_or(usual, |n| n.min(CHARACTERS_MAX))
     };
+    let media = &instance["configuration"]["media_attachments"];
+    if let Some(max) = media["image_size_limit"].as_u64() {
+        known.facts.insert("picture_bytes".to_owned(), max.to_string());
+    }
+    let kinds: Vec<&str> = media["supported_mime_types"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|kind| kind.starts_with("image/"))
+        .take(16)
+        .collect();
+    if !kinds.is_empty() {
+        known.facts.insert("picture_kinds".to_owned(), kinds.join(" "));
+    }
     // Pleroma and its children say it at the top.
     let pleroma = number(&instance["max_toot_chars"], CHARACTERS);
     let facts = [

@@ -1,6 +1,7 @@
 //! Matrix rooms: the transaction id in the path is the delivery's key, always from the same device, and
 //! a private mark in the message finds it again.
 
+mod amend;
 mod ask;
 mod login;
 mod room;
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, Said, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
+    Said, SecretHeader, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, MatrixLogin};
 use crate::model::{
@@ -33,6 +34,8 @@ const TEXT: Limit = Limit { unit: Unit::Bytes, max: 10_000, url_length: None, ma
 /// How long Synapse remembers a transaction id (its source; other servers may forget earlier, which
 /// is why they are asked first).
 const KEY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is uploaded to a server that does not say what it takes, in bytes.
+const PICTURE_MAX: usize = 8 << 20;
 /// The content key that carries the delivery's key; no client shows it.
 const MARK: &str = "org.oncecast.key";
 
@@ -128,6 +131,69 @@ impl Adapter for Matrix {
         Ok(request)
     }
 
+    /// The picture, uploaded: it stands in the message's HTML, so that post and picture stay one event, and
+    /// whoever sees no HTML still reads the text.
+    /// <https://spec.matrix.org/latest/client-server-api/#mroommessage-msgtypes>
+    fn stage(&self, post: &Post, piece: &Piece<'_>, known: &Known, answers: &[Response]) -> Stage {
+        let request = || self.request(post, piece, known);
+        let Some(wanted) = &post.picture else {
+            return picture::with(request(), |_| {}, Vec::new());
+        };
+        let expired = |response: &Response| match self.judge(response) {
+            Outcome::Deferred { wait, cause, reason } if response.status == 401 => {
+                Some(Stage::Later { wait, cause, reason })
+            }
+            _ => None,
+        };
+        let Some(limits) = answers.first() else {
+            return Stage::Call(self.get("/_matrix/client/v1/media/config", known));
+        };
+        if let Some(stage) = expired(limits) {
+            return stage;
+        }
+        let Some(found) = answers.get(1) else {
+            let max = limits.json()["m.upload.size"].as_u64().and_then(|max| max.try_into().ok());
+            let max = max.unwrap_or(PICTURE_MAX).min(picture::FETCHED_MAX);
+            return Stage::Fetch { url: wanted.url.clone(), max };
+        };
+        let found = match picture::fetched(found, |_| true) {
+            Ok(found) => found,
+            Err(why) => return picture::without(request(), wanted, &why),
+        };
+        let Some(made) = answers.get(2) else {
+            let path =
+                format!("/_matrix/media/v3/upload?filename=picture.{}", found.kind.extension);
+            let call = self.get(path, known);
+            let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
+            let request = Request { method: Method::Post, headers, ..call.request };
+            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+        };
+        if let Some(stage) = expired(made) {
+            return stage;
+        }
+        let uri = answer::object(made).and_then(|made| answer::string(&made, "content_uri"));
+        let Some(uri) = uri.filter(|uri| uri.starts_with("mxc://")) else {
+            let why = format!("it was not taken: {}", answer::words(made));
+            return picture::without(request(), wanted, &why);
+        };
+        let alt = wanted.alt.as_deref().unwrap_or_default();
+        let image = markup::image(&uri, alt);
+        let add = |body: &mut Value| {
+            let text = body["formatted_body"].as_str().unwrap_or_default();
+            body["formatted_body"] = json!(format!("{text}<br>{image}"));
+        };
+        match picture::with(request(), add, Vec::new()) {
+            Stage::Ready { request: long, .. } if long.body.len() + ENVELOPE > EVENT_MAX => {
+                picture::without(request(), wanted, "its description is too long for one event")
+            }
+            stage => stage,
+        }
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -172,6 +238,10 @@ impl Adapter for Matrix {
             Ok(found) => Ask::Answer(found),
             Err(next) => Ask::Call(self.get(next.path(room), known)),
         }
+    }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        amend::step(self, deed, known, answers)
     }
 
     fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {

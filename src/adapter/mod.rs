@@ -14,6 +14,7 @@ mod draft;
 mod ghost;
 mod mastodon;
 mod matrix;
+mod picture;
 mod ping;
 pub mod registry;
 mod secrets;
@@ -32,8 +33,8 @@ pub use secrets::{CallSecrets, SecretHeader, Unfilled, mark};
 use crate::config::Group;
 use crate::model::identity::Fingerprint;
 use crate::model::{
-    DeferCause, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome, Reference, Request,
-    Response, Time,
+    Change, DeferCause, Effect, Entry, EntryId, Found, Guarantee, IdempotencyKey, Outcome,
+    Reference, Request, Response, Time,
 };
 use crate::post::picture::Picture;
 
@@ -80,6 +81,11 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         }
     }
 
+    /// What becomes of an entry's picture there.
+    fn pictures(&self) -> Pictures {
+        Pictures::Linked
+    }
+
     /// The secrets of this call: credentials, a signature, and what stands in the place of each
     /// [`mark`] that the request holds. They are added on the wire and never kept.
     ///
@@ -106,6 +112,24 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
 
+    /// How a post that readers have becomes another, or none. Called with what a preparation has just made
+    /// ready, and with every answer to this so far, in order; a call without an answer has status 0.
+    ///
+    /// The call that it leads to names the post, and whatever comes of it, there is no post after it that
+    /// was not there before: not even where its author has taken it away meanwhile.
+    fn amend(&self, _deed: &Deed<'_>, _known: &Known, _answers: &[Response]) -> Amending {
+        Amending::Cannot("this platform offers no way to do that".to_owned())
+    }
+
+    /// What an answer to the call of [`Adapter::amend`] proves. The default is the judge of publish calls;
+    /// beside it, 404 and 410 say that there is no such post.
+    fn amended(&self, _change: Change, response: &Response) -> Effect {
+        match response.status {
+            404 | 410 => Effect::Gone { reason: answer::words(response) },
+            _ => Effect::of(self.judge(response)),
+        }
+    }
+
     /// The call that shows what our account has lately said to the group, by whatever hand; `None` where
     /// the platform does not show it.
     fn look_around(&self, _group: &Group, _known: &Known) -> Option<Call> {
@@ -116,6 +140,17 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Vec<Said> {
         Vec::new()
     }
+}
+
+/// What becomes of an entry's picture on a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pictures {
+    /// It goes with the post, with what it shows.
+    Carried,
+    /// The platform makes a preview of the link, with the picture that the page names.
+    Linked,
+    /// Nothing is seen of it.
+    Unseen,
 }
 
 /// Something that our account has said, by whatever hand.
@@ -214,8 +249,16 @@ pub enum Stage {
         /// What a person should know of it.
         notes: Vec<String>,
     },
-    /// Send this harmless request and come back with its answer.
+    /// Send this harmless request and come back with its answer; one that is the same as that before it
+    /// waits a little first.
     Call(Call),
+    /// Read the picture at this address, which somebody else wrote, and come back with it.
+    Fetch {
+        /// Where it is.
+        url: String,
+        /// The most bytes that are of use.
+        max: usize,
+    },
     /// The platform did not do it and says to come back.
     Later {
         /// How long it asks us to wait.
@@ -238,13 +281,15 @@ pub struct Call {
     pub secrets: CallSecrets,
     /// A body that carries secrets, in place of the request's own.
     pub secret_body: Option<SecretString>,
+    /// A body that is no text, such as a picture, in place of the others.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl Call {
     /// A harmless request without secrets.
     #[must_use]
     pub fn open(request: Request) -> Self {
-        Self { request, secrets: CallSecrets::default(), secret_body: None }
+        Self { request, secrets: CallSecrets::default(), secret_body: None, bytes: None }
     }
 }
 
@@ -268,7 +313,7 @@ pub struct Piece<'a> {
 }
 
 /// What a group will read, before it becomes a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Post {
     /// Its title, where the platform has a place of its own for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -282,6 +327,12 @@ pub struct Post {
     /// Language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// What readers are warned of, where the platform has a place of its own for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// Who sees it, in Mastodon's words; `None` is the account's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<String>,
     /// The entry's picture, for platforms that show one beside the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<Picture>,
@@ -306,6 +357,54 @@ pub struct Doubt<'a> {
     pub first_sent: Time,
     /// Whether a person never had it sent a second time: what says the same may else be the other.
     pub alone: bool,
+}
+
+/// What is to become of a post that readers have.
+#[derive(Debug, Clone, Copy)]
+pub struct Deed<'a> {
+    /// The entry, its group and its key.
+    pub piece: Piece<'a>,
+    /// What is to become of it.
+    pub change: Change,
+    /// What the platform calls it.
+    pub reference: &'a Reference,
+    /// What it is to say; nothing where it is to be taken away.
+    pub post: Option<&'a Post>,
+}
+
+impl Deed<'_> {
+    /// The platform's id of the post.
+    ///
+    /// # Errors
+    /// In words, where it never told one.
+    pub fn id(&self) -> Result<&str, Unfit> {
+        let id = self.reference.id.as_deref().filter(|id| !id.is_empty());
+        id.ok_or_else(|| Unfit("the platform has not told what it calls the post".to_owned()))
+    }
+}
+
+/// The next step of a change.
+#[derive(Debug)]
+pub enum Amending {
+    /// It cannot be done, in words.
+    Cannot(String),
+    /// Send this harmless request and come back with its answer.
+    Call(Call),
+    /// This is the call that does it.
+    Ready(Request),
+    /// It says already what it is to say.
+    Same,
+    /// There is no such post any more, in the platform's words.
+    Gone(String),
+    /// The platform does not tell now what must be known first.
+    Later {
+        /// How long it asks us to wait.
+        wait: Option<Duration>,
+        /// Why.
+        cause: DeferCause,
+        /// In words.
+        reason: String,
+    },
 }
 
 /// The next step of a question.

@@ -5,7 +5,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use url::Url;
 
-use super::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, Unfit, answer, mark};
+use super::{
+    Adapter, Ask, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, Unfit, answer, mark,
+};
 use crate::config::{Group, PingKind};
 use crate::model::{
     DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response, Time,
@@ -47,7 +49,7 @@ impl Adapter for Ping {
             return Err(Unfit(format!("its link is longer than {LINK_MAX} bytes")));
         }
         let (length, limit) = (text.len(), LINK_MAX);
-        Ok(Post { title: None, length, limit, text, language: None, picture: None, audio: None })
+        Ok(Post { length, limit, text, ..Post::default() })
     }
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
@@ -71,6 +73,10 @@ impl Adapter for Ping {
                 Ok(Request::json(Method::Post, "", &body))
             }
         }
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Unseen
     }
 
     fn authorise(

@@ -10,8 +10,8 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::{
-    Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit, answer,
-    compose,
+    Adapter, Ask, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, SecretHeader, Unfit,
+    answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -80,7 +80,7 @@ impl Adapter for Webhook {
 
     fn request(&self, post: &Post, piece: &Piece<'_>, _: &Known) -> Result<Request, Unfit> {
         let fields = Fields::of(piece.entry, Mentions::Keep);
-        let body = json!({
+        let mut body = json!({
             "type": "entry.published",
             // Of the event, and so the same for every attempt.
             "timestamp": piece.opened.to_string(),
@@ -97,6 +97,9 @@ impl Adapter for Webhook {
                 "published": piece.entry.published.map(|at| at.to_string()),
             },
         });
+        if let Some(picture) = &post.picture {
+            body["data"]["picture"] = json!(picture);
+        }
         let request = Request::json(Method::Post, "", &body).with("webhook-id", piece.key.as_str());
         if request.body.len() > PAYLOAD_MAX {
             return Err(Unfit(format!(
@@ -105,6 +108,10 @@ impl Adapter for Webhook {
             )));
         }
         Ok(request)
+    }
+
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
     }
 
     fn authorise(

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Stage,
-    Unfit, answer, compose, draft,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
+    SecretHeader, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Found, Guarantee, IdempotencyKey, Method, Outcome, Reference,
+    Request, Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markup;
@@ -164,6 +164,10 @@ impl Adapter for WordPress {
         }
     }
 
+    fn pictures(&self) -> Pictures {
+        Pictures::Carried
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -215,6 +219,49 @@ impl Adapter for WordPress {
             other => draft::unsure(&format!("its status there is {}", other.unwrap_or("unknown"))),
         }
     }
+
+    /// What is taken away goes to the bin, from which a person can bring it back.
+    /// <https://developer.wordpress.org/rest-api/reference/posts/#delete-a-post>
+    fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+        let route = match deed.id() {
+            Ok(id) => format!("{POSTS}/{}", answer::segment(id)),
+            Err(why) => return answer::cannot(why),
+        };
+        let api = api(known);
+        let Some(post) = deed.post.filter(|_| deed.change == Change::Update) else {
+            let request = Request::get(path(api, &route, ""));
+            return Amending::Ready(Request { method: Method::Delete, ..request });
+        };
+        let Some(found) = answers.first() else {
+            return Amending::Call(self.get(path(api, &route, FIELDS)));
+        };
+        match (answer::object(found), found.status) {
+            (Some(there), _) => match there["status"].as_str() {
+                Some("publish" | "private") => {
+                    let path = path(api, &route, "");
+                    Amending::Ready(Request::json(Method::Post, path, &content(post)))
+                }
+                Some("trash") => Amending::Gone("it is in the bin there".to_owned()),
+                other => {
+                    let status = other.unwrap_or("of no known kind");
+                    Amending::Cannot(format!("somebody has made it {status:?} there"))
+                }
+            },
+            (None, 404 | 410) => Amending::Gone(answer::words(found)),
+            (None, _) => answer::not_now(found, "cannot look at it"),
+        }
+    }
+
+    fn amended(&self, change: Change, response: &Response) -> Effect {
+        match (response.status, change) {
+            (404 | 410, _) => Effect::Gone { reason: answer::words(response) },
+            (200..=299, Change::Retract) if response.json()["status"] == "publish" => {
+                let reason = "it says deleted and shows it as published".to_owned();
+                Effect::Not(Outcome::Unknown { reason })
+            }
+            _ => Effect::of(self.judge(response)),
+        }
+    }
 }
 
 const LOST: &str = "its draft was answered without an id, and is looked for";
@@ -242,7 +289,14 @@ fn id_of(request: &Request) -> Option<u64> {
 /// Title and text. An administrator's HTML is stored as it comes, and brackets are commands there: nothing
 /// of either is left of the feed's own.
 fn content(post: &Post) -> Value {
-    let text = markup::paragraphs(&post.text).replace('[', "&#91;").replace(']', "&#93;");
+    let text = markup::paragraphs(&post.text);
+    // From where it is: readers of both blogs see the same file.
+    let picture = post.picture.as_ref().map(|picture| {
+        let image = markup::image(&picture.url, picture.alt.as_deref().unwrap_or_default());
+        format!("<figure>{image}</figure>\n")
+    });
+    let text = picture.unwrap_or_default() + &text;
+    let text = text.replace('[', "&#91;").replace(']', "&#93;");
     json!({ "title": markup::title(post.title.as_deref().unwrap_or_default()), "content": text })
 }
 

@@ -86,10 +86,20 @@ Caps and pace still hold.
 Example: oncecast release 3f9a --group followers";
 
 pub(super) const WITHDRAW: &str = "\
-Say that an entry that is held or owed will not be sent. What has been sent stays: oncecast \
-takes nothing back.
+Say that an entry that is held or owed will not be sent. What has been sent stays: that is \
+taken away by oncecast retract.
 
 Example: oncecast withdraw 3f9a --group followers --reason \"written for another blog\"";
+
+pub(super) const RETRACT: &str = "\
+Take away what readers have of an entry: every post of it that is known, or that of one group. \
+Shows what would be done and asks first. Where a person can undo it, that way is taken: a \
+WordPress post goes to the bin, a Ghost post becomes a draft. A post that is not there any more \
+counts as taken away. What was taken away stays so: only replay --again sends it anew.
+
+Where the platform cannot do it, take it away by hand and say so with --done.
+
+Example: oncecast retract 3f9a --group followers --dry-run";
 
 pub(super) const REALIAS: &str = "\
 Say that held entries are known ones under other names, as after a move of the blog that gave every \

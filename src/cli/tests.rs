@@ -97,6 +97,8 @@ fn every_command_of_the_manual_can_be_typed() {
         "replay 3f9a --group g --dry-run --json",
         "release 3f9a --group g",
         "withdraw 3f9a --group g --reason r",
+        "retract 3f9a --group g --dry-run --json",
+        "retract 3f9a --done --yes",
         "stop-all",
         "reload",
         "ledger init",

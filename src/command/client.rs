@@ -51,6 +51,17 @@ pub(super) async fn open(config: &Config) -> Result<Arc<dyn Ledger>, Failure> {
     Ok(ledger)
 }
 
+/// A ledger is there for a command that needs one.
+pub(super) fn needs_ledger(config: &Config) -> Result<(), Failure> {
+    if config.ledger.path.exists() {
+        return Ok(());
+    }
+    let path = config.ledger.path.display();
+    let words =
+        format!("there is no ledger at {path}, so no entry is known: start with oncecast run");
+    Err(Failure::new(exit::NO_INPUT, words))
+}
+
 /// Asks whoever can answer.
 pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> {
     if let Some(answer) = ask_daemon(config, &verb).await? {

@@ -8,6 +8,7 @@ mod ledger;
 mod plan;
 mod realias;
 mod replay;
+mod retract;
 mod run;
 mod talk;
 mod try_feed;
@@ -54,6 +55,7 @@ pub async fn perform(cli: Cli) -> Outcome {
         Command::Hand(what) => hand::hand(&bare(&place()?)?, what).await,
         Command::Realias(what) => realias::realias(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
+        Command::Retract(what) => retract::retract(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,
     }
 }

@@ -15,7 +15,7 @@ use crate::clock::{Clock, Mark, SystemClock};
 use crate::config::Config;
 use crate::daemon::lane_of;
 use crate::flow::{Bell, Parts, Pulse, dispatch};
-use crate::ledger::{EntryView, ReplayStep};
+use crate::ledger::{EntryView, Ledger, ReplayStep};
 use crate::model::{DeliveryId, Status};
 use crate::wire::Wire;
 
@@ -27,8 +27,8 @@ use super::{Failure, Outcome, client, exit, run, talk};
 /// How long a replay waits for pace and rests before it says "later".
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long it watches what the daemon does with it.
-const WATCH: Duration = Duration::from_secs(90);
-const WATCH_EVERY: Duration = Duration::from_millis(200);
+pub(super) const WATCH: Duration = Duration::from_secs(90);
+pub(super) const WATCH_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) async fn replay(path: &Path, what: cli::Replay) -> Outcome {
     let verb = Verb::Replay {
@@ -47,64 +47,72 @@ pub(super) async fn replay(path: &Path, what: cli::Replay) -> Outcome {
         return finish(&what, entry, &steps);
     }
     let config = run::load(path)?;
-    if !config.ledger.path.exists() {
-        return Err(Failure::new(
-            exit::NO_INPUT,
-            format!(
-                "there is no ledger at {}, so no entry is known: start with oncecast run",
-                config.ledger.path.display()
-            ),
-        ));
-    }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    client::needs_ledger(&config)?;
     let ledger = client::open(&config).await?;
     let (entry, steps) = parts_of(perform(ledger.as_ref(), verb, &client::who()).await?)?;
     announce(&what, &entry, &steps);
     let mut seen = entry;
     if !what.dry_run {
-        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
-        let (bell, pulse) = (Bell::default(), Arc::new(Pulse::default()));
-        pulse.end();
-        let parts = Parts { ledger: Arc::clone(&ledger), wire, clock, bell, pulse };
-        let stop = CancellationToken::new();
-        let on_signal = stop.clone();
-        let signals = tokio::spawn(async move {
-            // A publish call under way is finished; only waiting ends.
-            tokio::signal::ctrl_c().await.ok();
-            on_signal.cancel();
-        });
-        send(&config, &steps, &parts, &stop).await?;
-        signals.abort();
-        seen = again(&parts, &seen).await?;
+        let wanted: Vec<(String, DeliveryId)> = steps
+            .iter()
+            .filter(|step| step.sends)
+            .map(|step| (step.group.clone(), step.delivery.id))
+            .collect();
+        let offline = Offline::over(&ledger)?;
+        offline.send(&config, &wanted).await?;
+        seen = again(&offline.parts, &seen).await?;
     }
     ledger.close().await?;
     finish(&what, seen, &steps)
 }
 
-async fn send(
-    config: &Config,
-    steps: &[ReplayStep],
-    parts: &Parts,
-    stop: &CancellationToken,
-) -> Result<(), Failure> {
-    for integration in &config.integrations {
-        let groups = config.groups.iter().filter(|g| g.integration == integration.name);
-        let wanted: Vec<DeliveryId> = groups
-            .filter_map(|g| steps.iter().find(|s| s.sends && s.group == g.name))
-            .map(|step| step.delivery.id)
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let mut lane = lane_of(config, integration, parts);
-        for delivery in wanted {
-            dispatch::work_off(&mut lane, delivery, PATIENCE, stop).await?;
-        }
-    }
-    Ok(())
+/// Lanes of this command's own, where no daemon runs.
+pub(super) struct Offline {
+    pub(super) parts: Parts,
 }
 
-async fn again(parts: &Parts, entry: &EntryView) -> Result<EntryView, Failure> {
+impl Offline {
+    pub(super) fn over(ledger: &Arc<dyn Ledger>) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+        let (bell, pulse) = (Bell::default(), Arc::new(Pulse::default()));
+        pulse.end();
+        let parts = Parts { ledger: Arc::clone(ledger), wire, clock, bell, pulse };
+        Ok(Self { parts })
+    }
+
+    /// Takes these deliveries as far as they will go, group by group.
+    pub(super) async fn send(
+        &self,
+        config: &Config,
+        wanted: &[(String, DeliveryId)],
+    ) -> Result<(), Failure> {
+        let stop = CancellationToken::new();
+        let on_signal = stop.clone();
+        let signals = tokio::spawn(async move {
+            // A call under way is finished; only waiting ends.
+            tokio::signal::ctrl_c().await.ok();
+            on_signal.cancel();
+        });
+        for integration in &config.integrations {
+            let is_its = |group: &String| {
+                config.groups.iter().any(|g| g.integration == integration.name && g.name == *group)
+            };
+            let mut wanted = wanted.iter().filter(|(group, _)| is_its(group)).peekable();
+            if wanted.peek().is_none() {
+                continue;
+            }
+            let mut lane = lane_of(config, integration, &self.parts);
+            for (_, delivery) in wanted {
+                dispatch::work_off(&mut lane, *delivery, PATIENCE, &stop).await?;
+            }
+        }
+        signals.abort();
+        Ok(())
+    }
+}
+
+pub(super) async fn again(parts: &Parts, entry: &EntryView) -> Result<EntryView, Failure> {
     let mut found = parts.ledger.find(&entry.id.to_string()).await?;
     found.retain(|e| e.number == entry.number);
     found.pop().ok_or_else(|| Failure::new(exit::NO_INPUT, "the entry is gone"))

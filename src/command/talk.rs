@@ -112,11 +112,16 @@ pub(super) fn show(answer: &Answer) {
     match answer {
         Answer::Status { text, .. } => print::out(text),
         Answer::Snapshot { file } => print::out(&format!("{}\n", file.display())),
-        Answer::Preview { entry, previews } => {
+        Answer::Preview { entry, previews, unmet } => {
             print::out(&format!("{}  {}\n", entry.id.short(), entry.entry.title));
             previews.iter().for_each(preview);
             if previews.is_empty() {
                 print::out("  no group hears its feed\n");
+            }
+            for name in unmet {
+                print::out(&format!(
+                    "\nits author asks for something of {name:?}, which is no group and no kind here\n"
+                ));
             }
         }
         Answer::Page { link, note } => {
@@ -147,6 +152,7 @@ pub(super) fn show(answer: &Answer) {
                 }
             }
         }
+        Answer::Retract { entry, steps } => super::retract::show(entry, steps),
         Answer::Realias { realiased } => super::realias::told(realiased),
         Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),
@@ -166,6 +172,18 @@ fn preview(of: &Preview) {
             let (length, limit) = (of.length, of.limit);
             let count = format!("{length} of {limit}{}", language.unwrap_or_default());
             print::out(&format!("\n{} ({by}): {count}{stands}\n", of.group));
+            for asked in &of.asked {
+                print::out(&format!("  its author asks: {asked}\n"));
+            }
+            if let Some((address, alt)) = &of.picture {
+                let alt = alt
+                    .as_ref()
+                    .map_or_else(|| "nothing said of it".to_owned(), |alt| format!("{alt:?}"));
+                print::out(&format!("  with the picture {address} ({alt})\n"));
+            }
+            if let Some(warning) = &of.warning {
+                print::out(&format!("    [{warning}]\n"));
+            }
             for line in text.lines() {
                 print::out(format!("    {line}").trim_end());
                 print::out("\n");

@@ -75,6 +75,10 @@ pub struct Description {
     pub publish: Publish,
     /// How to find out whether a post is there.
     pub find: Option<Find>,
+    /// How a post is given another text; `id` and `url` are what it told of it.
+    pub update: Option<Amendment>,
+    /// How a post is taken away.
+    pub retract: Option<Amendment>,
 }
 
 /// A duration in words, such as `24h`.
@@ -218,6 +222,10 @@ pub enum Verb {
     Post,
     /// Create or replace.
     Put,
+    /// Change a part.
+    Patch,
+    /// Take away.
+    Delete,
 }
 
 /// A call: everything in it is a template.
@@ -283,6 +291,8 @@ pub enum Means {
     Credentials,
     /// It may be there.
     Unknown,
+    /// To a change: there is no such post any more.
+    Gone,
 }
 
 /// Where it says how long to wait.
@@ -338,6 +348,19 @@ pub struct Publish {
     pub id: Option<String>,
     /// Where the URL stands, or a template over `id`, `answer` and `base`.
     pub link: Option<String>,
+}
+
+/// How a post that is there is changed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amendment {
+    /// The call, which names the post by `id` or `url`; without a method, PUT to update and DELETE to
+    /// retract.
+    pub call: Outline,
+    /// What its answers mean. Without a line that fits, 404 and 410 are gone, 2xx is done unless a line says
+    /// what done looks like, and the rest is what such a status usually means.
+    #[serde(default)]
+    pub answers: Vec<When>,
 }
 
 /// How to find out whether a post is there.

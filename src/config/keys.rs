@@ -251,8 +251,15 @@ pub(super) mod group {
         key("visibility", Choice(&["public", "unlisted", "private"]), "\"public\"");
     pub(in crate::config) const LANGUAGE: Key<Text> =
         key("language", text("a language tag (BCP 47), such as de or pt-BR", 35), "\"en\"");
+    pub(in crate::config) const PICTURES: Key<Flag> = key("pictures", Flag, "false");
+    pub(in crate::config) const WARNING: Key<Text> =
+        key("warning", text("what readers are warned of, in a few words", 100), "\"food\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const ON_EDIT: Key<Choice> =
+        key("on_edit", Choice(&["ignore", "update"]), "\"ignore\"");
+    pub(in crate::config) const ON_DELETE: Key<Choice> =
+        key("on_delete", Choice(&["ignore", "retract"]), "\"ignore\"");
     pub(in crate::config) const LINK: Key<Text> = key(
         "link",
         text("an http or https address", URL_MAX),
@@ -274,7 +281,11 @@ pub(super) mod group {
         "room",
         "visibility",
         "language",
+        "warning",
+        "pictures",
         "when_absent",
+        "on_edit",
+        "on_delete",
         "link",
         "limit",
         "set",

@@ -347,8 +347,14 @@ pub struct Group {
     pub visibility: Option<String>,
     /// BCP 47 tag used where an entry names no language.
     pub language: Option<String>,
+    /// Whether a post carries the entry's picture, where the platform takes one; it does unless `false`.
+    pub pictures: Option<bool>,
+    /// What readers are warned of before each post.
+    pub warning: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// What becomes of its posts when their entries change or are deleted.
+    pub upkeep: crate::model::Upkeep,
     /// Which entries it hears, and when.
     pub rules: crate::model::route::Rules,
     /// By hand: the page that opens the group. WebSub: the feed. Webmention: the page answered to.

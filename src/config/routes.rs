@@ -32,6 +32,7 @@ pub(super) fn read(table: &Table<'_>, out: &mut Problems<'_>) -> Rules {
         max_age: table.read(&g::MAX_AGE, out),
         approve: table.read(&g::APPROVE, out).unwrap_or(false),
         quiet: peace(table, out),
+        called: Vec::new(),
     }
 }
 

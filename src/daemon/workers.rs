@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapter::registry;
-use crate::config::{Config, Integration};
+use crate::config::{Config, FeedSource, Integration};
 use crate::flow::deliver::Lane;
-use crate::flow::{Manners, Parts, Sessions, dispatch, poll};
+use crate::flow::{Manners, Parts, Sessions, dispatch, gap, poll};
 
 use super::alerts::Watch;
 
@@ -42,8 +42,10 @@ impl Workers {
         manners: &Arc<Manners>,
     ) -> Self {
         let stop = CancellationToken::new();
+        let gap = gap(&config.feeds);
+        manners.keep_apart(gap);
         for (number, feed) in config.feeds.iter().enumerate() {
-            let start = poll::Start::of(number, config.feeds.len(), feed.every);
+            let start = poll::Start::of(number, config.feeds.len(), feed.every, gap);
             let poller = poll::Poller::among(feed.clone(), parts.clone(), Arc::clone(manners));
             tasks.spawn(poller.work(start, stop.clone()));
         }
@@ -71,6 +73,11 @@ impl Workers {
 /// One lane of a config.
 #[must_use]
 pub fn lane_of(config: &Config, integration: &Integration, parts: &Parts) -> Lane {
+    let feeds = config.feeds.iter().filter_map(|feed| match &feed.source {
+        FeedSource::Http(url) => Some(url.clone()),
+        FeedSource::File(_) => None,
+    });
+    parts.wire.know_feeds(feeds.collect());
     let adapter = registry::build(integration);
     let sessions = Sessions::beside(&config.ledger.path);
     Lane::new(integration, &config.groups, adapter, sessions, parts.clone())

@@ -26,6 +26,15 @@ pub struct Preview {
     /// The language it would be said to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// What readers are warned of before it, where the platform has a place of its own for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// The address of the picture that goes with it, and what it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<(String, Option<String>)>,
+    /// What its author asks for of this group, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
     /// The call that would carry it, without its secrets; what was claimed once keeps the call that was
     /// frozen then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,7 +59,17 @@ pub fn painted(kind: StatusKind) -> String {
 fn more(view: &DeliveryView) -> String {
     match &view.status {
         Status::Published { receipt } => {
-            receipt.reference.url.clone().or(receipt.reference.id.clone()).unwrap_or_default()
+            let there = receipt.reference.url.clone().or(receipt.reference.id.clone());
+            let there = there.unwrap_or_default();
+            match &view.amend {
+                Some(amend) if amend.is_stuck() => format!(
+                    "{there}; {amend}; take it away by hand, then oncecast retract {} --group {} --done",
+                    view.entry_id.short(),
+                    view.group
+                ),
+                Some(amend) => format!("{there}; {amend}"),
+                None => there,
+            }
         }
         Status::Held { reason } => format!("{reason}; oncecast release {}", view.entry_id.short()),
         Status::InDoubt { evidence, .. } => {

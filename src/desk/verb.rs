@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{
-    DeliveryView, EntryView, Foresight, Intake, Ledger, Realiased, Replay, ReplayStep, Selection,
-    Sight, Verdict, journal,
+    DeliveryView, EntryView, Foresight, Intake, Ledger, Realiased, Replay, ReplayStep, Retract,
+    RetractStep, Selection, Sight, Verdict, journal,
 };
 use crate::model::{Reference, Standing, Status, Time};
 
@@ -34,6 +34,8 @@ pub enum Verb {
     Release { entry: Option<String>, group: Option<String> },
     /// Take back what has not been sent.
     Withdraw { entry: String, group: Option<String>, reason: String },
+    /// Take away what readers have; `done`: a person has done so.
+    Retract { entry: String, group: Option<String>, done: bool, dry_run: bool },
     /// Which held entries of a feed may be known ones; confirmed by the token of that answer, they are.
     Realias { feed: String, confirmed: Option<String> },
     /// Stop lanes; `None` is all of them.
@@ -76,14 +78,21 @@ pub enum Answer {
     },
     /// What a replay does, group by group.
     Replay { entry: Box<EntryView>, steps: Vec<ReplayStep> },
+    /// What a retraction does, delivery by delivery.
+    Retract { entry: Box<EntryView>, steps: Vec<RetractStep> },
     /// Deliveries that were moved.
     Moved { deliveries: Vec<DeliveryView> },
     /// Held entries, and the known ones that they may be, or are now.
     Realias { realiased: Realiased },
     /// Lanes that were moved.
     Lanes { lanes: Vec<String> },
-    /// What each group would get of one entry.
-    Preview { entry: Box<EntryView>, previews: Vec<Preview> },
+    /// What each group would get of one entry, and what its author asks for that means none of them.
+    Preview {
+        entry: Box<EntryView>,
+        previews: Vec<Preview>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmet: Vec<String>,
+    },
     /// A link to the page, and what to know of it.
     Page { link: String, note: String },
     /// What waits to be posted by hand.
@@ -156,6 +165,12 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
         Verb::Withdraw { entry, group, reason } => {
             let selection = Selection { entry: one(ledger, &entry).await?.number, group };
             Ok(Answer::Moved { deliveries: ledger.withdraw(selection, reason, by()).await? })
+        }
+        Verb::Retract { entry, group, done, dry_run } => {
+            let entry = one(ledger, &entry).await?;
+            let selection = Selection { entry: entry.number, group };
+            let steps = ledger.retract(Retract { selection, done, dry_run }, by()).await?;
+            Ok(Answer::Retract { entry: Box::new(entry), steps })
         }
         Verb::Realias { feed, confirmed } => {
             let realiased = ledger.realias(&feed, confirmed, by()).await?;

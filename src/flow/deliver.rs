@@ -93,7 +93,7 @@ impl Lane {
     /// The longest a step of this lane may take: what the watchdog is told.
     pub(super) fn step_max(&self) -> Duration {
         // Preparation, drafts and questions are bounded; each call of theirs has its own timeout.
-        self.endpoint.timeout + Duration::from_secs(30) * 16
+        self.endpoint.timeout + Duration::from_secs(30) * 24
     }
 
     /// Takes a delivery that is due as far as it will go.

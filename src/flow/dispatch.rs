@@ -78,6 +78,7 @@ async fn step(lane: &mut Lane) -> Result<Next, LedgerError> {
     match waiting.work {
         Some(Work::Due(due)) => lane.deliver(&due).await,
         Some(Work::Doubt(doubt)) => lane.look(&doubt).await,
+        Some(Work::Amend(amend)) => lane.amend(&amend).await,
         None => Ok(waiting.wake.map_or(Next::Bell, Next::Wait)),
     }
 }
@@ -108,6 +109,7 @@ pub async fn work_off(
         let waiting = lane.parts.ledger.due_one(wanted).await?;
         let next = match waiting.work {
             Some(Work::Due(due)) => lane.deliver(&due).await?,
+            Some(Work::Amend(amend)) => lane.amend(&amend).await?,
             Some(Work::Doubt(_)) | None => waiting.wake.map_or(Next::Bell, Next::Wait),
         };
         match next {

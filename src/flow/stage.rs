@@ -8,6 +8,9 @@ use crate::model::{DeferCause, Outcome, Request, Response, Staged};
 
 use super::deliver::{Lane, Next};
 
+/// Between two looks at what a platform has not yet made ready.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 impl Lane {
     /// The publish call of a post, with all that it refers to in its place.
     pub(super) async fn stage(
@@ -21,6 +24,7 @@ impl Lane {
             return Ok(Ok(request));
         }
         let mut answers = Vec::new();
+        let mut before: Option<Request> = None;
         for _ in 0..=PREFLIGHTS_MAX {
             let piece = self.piece(due, group);
             match self.adapter.stage(post, &piece, self.known(), &answers) {
@@ -36,7 +40,15 @@ impl Lane {
                     let stands = self.parts.ledger.stage(due.id, staged).await?;
                     return Ok(if stands { Ok(request) } else { Err(Next::Again) });
                 }
+                Stage::Fetch { url, max } => {
+                    let picture = self.parts.wire.picture(&url, max).await;
+                    answers.push(picture.unwrap_or_else(|why| unanswered(&why)));
+                }
                 Stage::Call(call) => {
+                    if before.as_ref() == Some(&call.request) {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    before = Some(call.request.clone());
                     answers.push(match self.parts.wire.call(&call, self.endpoint()).await {
                         Ok(answer) => answer,
                         Err(trouble) => unanswered(&trouble.to_string()),
@@ -69,7 +81,7 @@ impl Lane {
     }
 
     /// The platform does not make it ready now.
-    async fn staged_later(
+    pub(super) async fn staged_later(
         &mut self,
         wait: Option<std::time::Duration>,
         cause: DeferCause,
@@ -95,7 +107,7 @@ impl Lane {
 }
 
 /// What a draft was made of.
-fn of(post: &Post) -> String {
+pub(super) fn of(post: &Post) -> String {
     Staged::fingerprint(&serde_json::to_string(post).unwrap_or_default())
 }
 
@@ -106,6 +118,6 @@ fn staged_before(due: &DueWork, of: &str) -> Option<Request> {
 }
 
 /// Stands for the answer that did not come.
-fn unanswered(why: &str) -> Response {
+pub(super) fn unanswered(why: &str) -> Response {
     Response { body: why.as_bytes().to_vec(), ..Response::default() }
 }

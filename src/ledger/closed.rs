@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
+use crate::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::alert::Concern;
 use super::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
-    Waiting, Who, hand, journal,
+    Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
+    Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
+    Retract, RetractStep, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand, journal,
+    upkeep,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -65,6 +66,12 @@ refuse! {
     settle(&Spent) -> Settled;
     settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
     stage(DeliveryId, Staged) -> bool;
+    retract(Retract, Who) -> Vec<RetractStep>;
+    missing(&str) -> Vec<upkeep::Missing>;
+    looked(&str, u64, upkeep::Page) -> bool;
+    claim_amend(DeliveryId, Change, Request, Option<String>) -> AmendClaim;
+    settle_amend(&AmendSpent) -> AmendSettled;
+    moot_amend(DeliveryId, Change, Moot) -> Option<Amend>;
     unfit(DeliveryId, String) -> ();
     resolve(DeliveryId, Verdict, Who) -> Status;
     reopen(Replay, Who) -> Vec<ReplayStep>;

@@ -46,7 +46,7 @@ pub enum Record {
     /// A feed.
     Feed(Named),
     /// A post.
-    Entry(EntryRecord),
+    Entry(Box<EntryRecord>),
     /// A fingerprint by which a post is recognised.
     Alias {
         /// SHA-256 in hexadecimal.

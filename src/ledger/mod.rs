@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod alert;
+pub mod amend;
 mod caps;
 pub mod closed;
 pub mod embedded;
@@ -13,6 +14,7 @@ pub mod hand;
 pub mod journal;
 mod permit;
 mod setup;
+pub mod upkeep;
 mod views;
 pub mod whole;
 mod witness;
@@ -22,6 +24,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use amend::{
+    AmendClaim, AmendPermit, AmendSettled, AmendSpent, AmendWork, Moot, Retract, RetractStep,
+};
 pub use permit::{Permit, Spent};
 pub use setup::{Audience, Lane, Policy, Setup};
 pub use views::{
@@ -29,7 +34,9 @@ pub use views::{
     Overview, Pair, Post, Realiased, Seen, Settled, Trust, Waiting, Work,
 };
 
-use crate::model::{DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged};
+use crate::model::{
+    Amend, Change, DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged,
+};
 
 /// What a ledger verb answers with, later.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send>>;
@@ -104,6 +111,12 @@ pub struct Admitted {
     pub changed: u32,
     /// Entries that left the feed before they were sent.
     pub vanished: u32,
+    /// Entries that may have been deleted: their pages are looked at.
+    pub missing: u32,
+    /// Entries that have left the feed so many at once that none of them counts as deleted.
+    pub missing_held: u32,
+    /// Entries that have changed so many at once that no post is changed.
+    pub edits_held: u32,
     /// Entries by which nothing can be recognised.
     pub nameless: u32,
     /// How long until the next entry wants its second look.
@@ -210,6 +223,31 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Keeps what stands ready for a delivery at its platform, before it is claimed; false where the
     /// delivery is no longer due.
     fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool>;
+
+    /// Takes a person's wish that what readers have of an entry be taken away.
+    fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>>;
+
+    /// Entries that have left a feed and may have been deleted, as far as groups want to know.
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>>;
+
+    /// Takes what a look at the page of such an entry has shown; true where its posts are to be taken away.
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool>;
+
+    /// Claims one call for a change that is wanted of a post. The permit comes after the commit, or not
+    /// at all; `saying` is the fingerprint of what the post then says.
+    fn claim_amend(
+        &self,
+        delivery: DeliveryId,
+        change: Change,
+        request: Request,
+        saying: Option<String>,
+    ) -> Reply<AmendClaim>;
+
+    /// Records what a call for a change proved. Taking the same one twice changes nothing.
+    fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled>;
+
+    /// Records that no call is made for a change, and why.
+    fn moot_amend(&self, delivery: DeliveryId, change: Change, moot: Moot) -> Reply<Option<Amend>>;
 
     /// Records that a delivery cannot be made into a post: it waits for a person.
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()>;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Staged, Status, StatusKind,
-    Time,
+    Amend, DeliveryId, Entry, EntryId, FeedState, IdempotencyKey, Request, Staged, Status,
+    StatusKind, Time,
 };
 
-use super::Permit;
+use super::{AmendWork, Permit};
 
 /// The answer to a claim.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub enum Work {
     Due(Box<DueWork>),
     /// A delivery in doubt that wants a look.
     Doubt(Box<DoubtWork>),
+    /// A change that is wanted of a post that readers have.
+    Amend(Box<AmendWork>),
 }
 
 /// A delivery that is due.
@@ -137,6 +139,9 @@ pub struct DeliveryView {
     /// Until when its group is left in peace, where that is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<Time>,
+    /// What has become of its post since, or is to become of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amend: Option<Amend>,
 }
 
 impl DeliveryView {
@@ -272,6 +277,9 @@ pub struct Overview {
     /// Since when the oldest delivery that is due waits for a person to post it by hand.
     #[serde(default)]
     pub oldest_by_hand: Option<Time>,
+    /// Since when the oldest post that is to be taken away, and cannot be, waits for a person.
+    #[serde(default)]
+    pub oldest_stuck: Option<Time>,
     /// When the longest awaited second look was wanted.
     pub oldest_settling: Option<Time>,
     /// Claims granted in all.
@@ -372,6 +380,7 @@ mod tests {
                 settling: false,
                 by_hand: false,
                 quiet_until: None,
+                amend: None,
             };
             let text = serde_json::to_string(&view).expect("written");
             let back: DeliveryView = serde_json::from_str(&text).expect(&text);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Override, Time};
 
 /// One item of a feed.
 ///
@@ -42,6 +42,9 @@ pub struct Entry {
     /// Media attached to the item.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enclosures: Vec<Enclosure>,
+    /// What its author asks for, of some audiences or of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
 }
 
 /// A file attached to an entry.

@@ -12,6 +12,10 @@ pub enum Method {
     Post,
     /// Create or replace under an id that we choose.
     Put,
+    /// Change a part of what is there.
+    Patch,
+    /// Take away what is there.
+    Delete,
 }
 
 impl Method {
@@ -22,6 +26,8 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Rules {
     pub approve: bool,
     /// When nothing is sent to it.
     pub quiet: Option<Quiet>,
+    /// What authors may call it: its name, then its platform's kind, then the family of that.
+    pub called: Vec<String>,
 }
 
 /// What is chosen: for each list that is not empty, one of its words. Capital letters are small ones, and
@@ -63,6 +65,9 @@ impl Rules {
     /// Why the group does not hear an entry, in words; `None` where it does.
     #[must_use]
     pub fn refuses(&self, entry: &Entry, first_seen: Time, now: Time) -> Option<String> {
+        if entry.asked(&self.called).skip == Some(true) {
+            return Some("its author asks in the feed that it does not go there".to_owned());
+        }
         for (of, words) in self.only.lists() {
             if !words.is_empty() && named(of, entry, words).is_none() {
                 let has = had(of, entry);

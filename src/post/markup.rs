@@ -35,6 +35,12 @@ pub fn title(text: &str) -> String {
     out
 }
 
+/// A picture, with what it shows.
+#[must_use]
+pub fn image(address: &str, alt: &str) -> String {
+    format!("<img src=\"{}\" alt=\"{}\">", title(address), title(alt))
+}
+
 fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {

@@ -45,6 +45,18 @@ pub enum Mentions {
     BreakMarkdown,
 }
 
+impl Mentions {
+    /// A text of a feed, in which nothing calls anybody there.
+    #[must_use]
+    pub fn safe(self, text: String) -> String {
+        match self {
+            Self::Keep => text,
+            Self::Break => link::break_mentions(&text),
+            Self::BreakMarkdown => markdown::escape(&link::break_mentions(&text)),
+        }
+    }
+}
+
 /// The variables of a template. Each is always there and empty where the entry lacks it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Fields {
@@ -72,11 +84,7 @@ impl Fields {
     /// The fields of an entry.
     #[must_use]
     pub fn of(entry: &Entry, mentions: Mentions) -> Self {
-        let safe = |text: String| match mentions {
-            Mentions::Keep => text,
-            Mentions::Break => link::break_mentions(&text),
-            Mentions::BreakMarkdown => markdown::escape(&link::break_mentions(&text)),
-        };
+        let safe = |text: String| mentions.safe(text);
         let short = |words: &str, max| text::truncate(&text::line(words), max);
         let name = |words: &str| short(words, NAME_MAX);
         let link = entry.link.as_deref().and_then(link::tidy).unwrap_or_default();

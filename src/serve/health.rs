@@ -93,6 +93,7 @@ pub fn judge(
         (overview.oldest_held, "held", "oncecast release or withdraw"),
         (overview.oldest_doubt, "in doubt", "oncecast resolve"),
         (overview.oldest_by_hand, "to be posted by hand", "oncecast hand"),
+        (overview.oldest_stuck, "to be taken away and cannot be", "oncecast retract"),
     ] {
         let Some(since) = since else { continue };
         let words = format!("something is {what} since {since}: oncecast status, then {way}");
@@ -149,6 +150,7 @@ mod tests {
             groups: Vec::new(),
             oldest_held: None,
             oldest_by_hand: None,
+            oldest_stuck: None,
             oldest_doubt: None,
             oldest_settling: None,
             claims: 0,

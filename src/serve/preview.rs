@@ -1,6 +1,6 @@
 //! What each group would get, made by the code that sends it, with what its lane has learnt of its server.
 
-use crate::adapter::{Known, registry};
+use crate::adapter::{Known, Pictures, registry};
 use crate::config::Group;
 use crate::desk::preview::Preview;
 use crate::desk::verb::{Answer, one};
@@ -8,7 +8,7 @@ use crate::desk::{Failure, exit};
 use crate::flow::compose::{compose, piece};
 use crate::flow::deliver::login_of;
 use crate::ledger::{DueWork, EntryView};
-use crate::model::{DeliveryId, IdempotencyKey};
+use crate::model::{DeliveryId, IdempotencyKey, Override};
 
 use super::{Facts, Shared};
 
@@ -34,7 +34,14 @@ impl Shared {
         };
         let groups = facts.groups.iter().filter(wanted);
         let previews = groups.filter_map(|g| self.of_group(&entry, g, &owed, &facts)).collect();
-        Ok(Answer::Preview { entry: Box::new(entry), previews })
+        let known = |name: &&String| {
+            let mut called = facts.groups.iter().flat_map(|group| &group.rules.called);
+            called.any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let names = entry.entry.overrides.iter().flat_map(|asked| &asked.to);
+        let mut unmet: Vec<String> = names.filter(|name| !known(name)).cloned().collect();
+        unmet.dedup();
+        Ok(Answer::Preview { entry: Box::new(entry), previews, unmet })
     }
 
     fn of_group(
@@ -63,7 +70,9 @@ impl Shared {
             Some(sessions) => sessions.load(&integration.name, &login_of(integration)),
             None => Known::default(),
         };
-        let made = compose(registry::build(integration).as_ref(), &piece(&due, group, now), &known);
+        let adapter = registry::build(integration);
+        let carries = adapter.pictures() == Pictures::Carried;
+        let made = compose(adapter.as_ref(), &piece(&due, group, now), &known);
         let (post, request, unfit) = match made {
             Ok((post, request)) => (Some(post), Some(request), None),
             Err(why) => (None, None, Some(why)),
@@ -77,10 +86,31 @@ impl Shared {
             length: post.as_ref().map_or(0, |post| post.length),
             limit: post.as_ref().map_or(0, |post| post.limit),
             language: post.as_ref().and_then(|post| post.language.clone()),
+            picture: post
+                .as_ref()
+                .and_then(|post| post.picture.clone())
+                .filter(|_| carries)
+                .map(|p| (p.url, p.alt)),
+            warning: post.as_ref().and_then(|post| post.warning.clone()),
+            asked: in_words(&entry.entry.asked(&group.rules.called)),
             text: post.map(|post| post.text),
             request: due.request.or(request),
             frozen,
             unfit,
         })
     }
+}
+
+/// What an author asks for of one group.
+fn in_words(asked: &Override) -> Vec<String> {
+    let skip = asked.skip.filter(|skip| *skip).map(|_| "not to go there".to_owned());
+    let text = asked.text.as_ref().map(|_| "these words".to_owned());
+    let pairs = [
+        ("the warning", &asked.warning),
+        ("the language", &asked.language),
+        ("the visibility", &asked.visibility),
+    ];
+    let pairs =
+        pairs.into_iter().filter_map(|(of, said)| Some(format!("{of} {:?}", said.as_ref()?)));
+    skip.into_iter().chain(text).chain(pairs).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::desk::print;
 use crate::ledger::{DeliveryView, LedgerError, Overview};
-use crate::model::{FeedState, Standing, Status, StatusKind, Time};
+use crate::model::{Amend, FeedState, Standing, Status, StatusKind, Time};
 
 use super::{Facts, Health};
 
@@ -177,6 +177,7 @@ pub(super) fn text(
         Status::Held { .. } | Status::InDoubt { .. } => true,
         Status::Due { not_before, .. } => view.by_hand && !view.settling && not_before <= now,
         Status::Claimed { .. } => view.by_hand,
+        Status::Published { .. } => view.amend.as_ref().is_some_and(Amend::is_stuck),
         _ => false,
     };
     let (person, rest): (Vec<&DeliveryView>, Vec<&DeliveryView>) = waiting.iter().partition(needs);

@@ -23,6 +23,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub struct Fuse {
     per_hour: usize,
     permits: HashSet<u64>,
+    amends: HashSet<u64>,
     deliveries: HashMap<DeliveryId, u32>,
     hour: VecDeque<Mark>,
 }
@@ -38,7 +39,8 @@ impl Fuse {
     #[must_use]
     pub fn of(per_hour: usize) -> Self {
         let (permits, deliveries, hour) = Default::default();
-        Self { per_hour, permits, deliveries, hour }
+        let amends = HashSet::new();
+        Self { per_hour, permits, amends, deliveries, hour }
     }
 
     /// Counts one call; says why it must not be made, if so.
@@ -51,6 +53,19 @@ impl Fuse {
         if *calls > PER_DELIVERY {
             return Err(format!("delivery {delivery} was about to be sent {calls} times"));
         }
+        self.count()
+    }
+
+    /// Counts one call that changes a post; says why it must not be made, if so. A post may be changed for
+    /// as long as it stands, so only the hour bounds how often.
+    fn pass_amend(&mut self, permit: u64) -> Result<(), String> {
+        if !self.amends.insert(permit) {
+            return Err(format!("permit {permit} of a change was about to be used twice"));
+        }
+        self.count()
+    }
+
+    fn count(&mut self) -> Result<(), String> {
         while self.hour.front().is_some_and(|mark| mark.elapsed() > HOUR) {
             self.hour.pop_front();
         }
@@ -65,6 +80,16 @@ impl Fuse {
 /// Passes one call through the fuse, or ends the process.
 pub(super) fn guard(fuse: &Mutex<Fuse>, permit: u64, delivery: DeliveryId) {
     let passed = fuse.lock().unwrap_or_else(PoisonError::into_inner).pass(permit, delivery);
+    end_unless(passed, delivery);
+}
+
+/// The same for a call that changes a post.
+pub(super) fn guard_amend(fuse: &Mutex<Fuse>, permit: u64, delivery: DeliveryId) {
+    let passed = fuse.lock().unwrap_or_else(PoisonError::into_inner).pass_amend(permit);
+    end_unless(passed, delivery);
+}
+
+fn end_unless(passed: Result<(), String>, delivery: DeliveryId) {
     if let Err(why) = passed {
         tracing::error!(
             delivery.id = %delivery,
@@ -87,6 +112,15 @@ mod tests {
         assert_eq!(fuse.pass(1, D), Ok(()));
         assert_eq!(fuse.pass(2, D), Ok(()));
         assert!(fuse.pass(1, D).is_err());
+    }
+
+    /// The two are counted apart, since each has numbers of its own.
+    #[tokio::test]
+    async fn a_permit_of_a_change_that_comes_by_twice_blows_it() {
+        let mut fuse = Fuse::default();
+        assert_eq!(fuse.pass(1, D), Ok(()));
+        assert_eq!(fuse.pass_amend(1), Ok(()));
+        assert!(fuse.pass_amend(1).is_err());
     }
 
     #[tokio::test(start_paused = true)]

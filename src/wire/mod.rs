@@ -1,11 +1,13 @@
 //! The one door to the network.
 //!
 //! [`Wire::publish`] consumes a [`Permit`] and sends once: no retry, no redirect, a fresh connection.
+//! [`Wire::amend`] does the same with an [`AmendPermit`], for a call that changes what is there already.
 //! Everything else is harmless: nothing that a reader could see comes of it.
 
 mod decode;
 mod fuse;
 mod get;
+mod picture;
 mod public;
 mod transport;
 
@@ -16,8 +18,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::adapter::{Adapter, Call, CallSecrets, Known, Unfilled};
-use crate::ledger::{Permit, Spent};
-use crate::model::{Method, Outcome, Request, Response};
+use crate::ledger::{AmendPermit, AmendSpent, Permit, Spent};
+use crate::model::{Effect, Method, Outcome, Request, Response};
 
 pub use fuse::Fuse;
 pub use get::{Answering, Get, GetError, Getter, Reach};
@@ -31,12 +33,16 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const HUB_ANSWER_MAX: usize = 4 << 10;
 /// How long a harmless call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the upload of a picture may take.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The one door to the network.
 #[derive(Debug)]
 pub struct Wire {
     transport: Arc<dyn Transport>,
     fuse: Mutex<Fuse>,
+    /// The operator's own feeds.
+    feeds: Mutex<Vec<Url>>,
 }
 
 /// Where an integration answers.
@@ -81,7 +87,7 @@ impl Wire {
     /// A wire over another network, for tests.
     #[must_use]
     pub fn over(transport: Arc<dyn Transport>, fuse: Fuse) -> Arc<Self> {
-        Arc::new(Self { transport, fuse: Mutex::new(fuse) })
+        Arc::new(Self { transport, fuse: Mutex::new(fuse), feeds: Mutex::default() })
     }
 
     /// Makes the one publish call of a permit.
@@ -102,23 +108,8 @@ impl Wire {
         }
         fuse::guard(&self.fuse, permit.number(), permit.delivery());
         let request = permit.request();
-        let (Ok(url), Ok(body)) = (to.url(request, secrets), secrets.fill(&request.body)) else {
-            let reason = Unfilled.to_string();
-            return permit.spend(Outcome::Unsent { reason }, None);
-        };
-        let outgoing = Outgoing {
-            method: request.method,
-            url,
-            headers: &request.headers,
-            secret_headers: &secrets.headers,
-            body: &body,
-            timeout: to.timeout,
-            max_body: ANSWER_BYTES_MAX,
-            reach: Reach::Anywhere,
-        };
-        let (outcome, http) = match self.transport.send(outgoing).await {
-            Ok(mut response) => {
-                scrub(&mut response, secrets);
+        let (outcome, http) = match self.send(request, to, secrets).await {
+            Ok(response) => {
                 let mut outcome = adapter.judge(&response);
                 if let Outcome::Published { reference } = &mut outcome
                     && let (None, Some(id)) = (&reference.url, &reference.id)
@@ -131,6 +122,52 @@ impl Wire {
             Err(Trouble::Unknown(reason)) => (Outcome::Unknown { reason }, None),
         };
         permit.spend(outcome, http)
+    }
+
+    /// Makes the one call of a permit to change a post.
+    pub async fn amend(
+        &self,
+        permit: AmendPermit,
+        to: &Endpoint,
+        secrets: &CallSecrets,
+        adapter: &dyn Adapter,
+    ) -> AmendSpent {
+        let age = permit.granted().elapsed();
+        if age > PERMIT_AGE_MAX {
+            let reason = format!("its permit was {} s old and was not used", age.as_secs());
+            return permit.spend(Effect::Not(Outcome::Unsent { reason }), None);
+        }
+        fuse::guard_amend(&self.fuse, permit.number(), permit.delivery());
+        let (effect, http) = match self.send(permit.request(), to, secrets).await {
+            Ok(response) => (adapter.amended(permit.change(), &response), Some(response.status)),
+            Err(Trouble::Unsent(reason)) => (Effect::Not(Outcome::Unsent { reason }), None),
+            Err(Trouble::Unknown(reason)) => (Effect::Not(Outcome::Unknown { reason }), None),
+        };
+        permit.spend(effect, http)
+    }
+
+    /// Sends a request of a permit once.
+    async fn send(
+        &self,
+        request: &Request,
+        to: &Endpoint,
+        secrets: &CallSecrets,
+    ) -> Result<Response, Trouble> {
+        let unfilled = |open: Unfilled| Trouble::Unsent(open.to_string());
+        let outgoing = Outgoing {
+            method: request.method,
+            url: to.url(request, secrets).map_err(unfilled)?,
+            headers: &request.headers,
+            secret_headers: &secrets.headers,
+            body: &secrets.fill(&request.body).map_err(unfilled)?,
+            bytes: None,
+            timeout: to.timeout,
+            max_body: ANSWER_BYTES_MAX,
+            reach: Reach::Anywhere,
+        };
+        let mut response = self.transport.send(outgoing).await?;
+        scrub(&mut response, secrets);
+        Ok(response)
     }
 
     /// Makes a harmless call: a login, an upload, a question.
@@ -149,7 +186,8 @@ impl Wire {
             headers: &call.request.headers,
             secret_headers: &call.secrets.headers,
             body: &body,
-            timeout: CALL_TIMEOUT,
+            bytes: call.bytes.as_deref(),
+            timeout: if call.bytes.is_some() { UPLOAD_TIMEOUT } else { CALL_TIMEOUT },
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,
         };
@@ -174,6 +212,7 @@ impl Wire {
             headers: &[("content-type".to_owned(), kind)],
             secret_headers: &[],
             body: &SecretString::from(form),
+            bytes: None,
             timeout: CALL_TIMEOUT,
             max_body: HUB_ANSWER_MAX,
             reach,

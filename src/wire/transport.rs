@@ -52,6 +52,8 @@ pub struct Outgoing<'a> {
     pub secret_headers: &'a [SecretHeader],
     /// The body, which may hold a secret.
     pub body: &'a SecretString,
+    /// A body that is no text, in place of the other.
+    pub bytes: Option<&'a [u8]>,
     /// How long it may take in all.
     pub timeout: Duration,
     /// The largest answer read, in bytes.
@@ -151,6 +153,8 @@ impl Transport for Http {
                 Method::Get => reqwest::Method::GET,
                 Method::Post => reqwest::Method::POST,
                 Method::Put => reqwest::Method::PUT,
+                Method::Patch => reqwest::Method::PATCH,
+                Method::Delete => reqwest::Method::DELETE,
             };
             let client = match outgoing.reach {
                 Reach::Anywhere => &self.anywhere,
@@ -171,8 +175,14 @@ impl Transport for Http {
             for (name, secret) in outgoing.secret_headers {
                 request = request.header(name, hidden(name, secret.expose_secret())?);
             }
-            if outgoing.method != Method::Get {
-                request = request.body(outgoing.body.expose_secret().to_owned());
+            // A DELETE without a body says nothing of one.
+            let is_bare =
+                outgoing.method == Method::Delete && outgoing.body.expose_secret().is_empty();
+            if outgoing.method != Method::Get && !is_bare {
+                request = match outgoing.bytes {
+                    Some(bytes) => request.body(bytes.to_vec()),
+                    None => request.body(outgoing.body.expose_secret().to_owned()),
+                };
             }
             #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
             let answer = request.send().await.map_err(|e| trouble(&e))?;

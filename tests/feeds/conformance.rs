@@ -10,6 +10,7 @@ use oncecast::model::Entry;
 use oncecast::post::text;
 use url::Url;
 
+use super::explain;
 use super::folder::{Oracle, Seen, files, header, oracle, real_feeds};
 
 /// What feedparser finds in the set that this was written with: source, files, files with
@@ -33,28 +34,15 @@ const FEEDPARSER: [(&str, usize, usize, usize); 16] = [
     ("simplepie", 2, 1, 100),
 ];
 
-/// Why a file of that set is read otherwise on purpose.
-const EXPLAINED: [(&str, &str); 20] = [
-    ("atom10/entry_link_no_href_link_priority.xml", "two items without a difference are one"),
-    ("atom10/entry_link_rel_enclosure_no_href.xml", "two items without a difference are one"),
-    ("lang/entry_content_xml_lang_blank_3.xml", "two items without a difference are one"),
-    ("atom/4.1.1/duplicate-entries-all.xml", "items without a difference are one"),
-    ("atom/4.1.1/duplicate-entries.xml", "items without a difference are one"),
-    ("atom/must/entry_id_duplicate_value.xml", "items without a difference are one"),
+/// Why a file of that set is read otherwise on purpose, where `explain` cannot tell.
+const EXPLAINED: [(&str, &str); 7] = [
     ("atom/4.2.11/missing-self.xml", "an entry inside an entry's source is no entry of the feed"),
     ("atom/4.2.11/source-entry.xml", "an entry inside an entry's source is no entry of the feed"),
     ("rss/item_category_image.xml", "the title of a picture inside a category is no title"),
-    ("rss/item_guid_isPermaLink_ValueError.xml", "a guid is kept, be it no address"),
     ("sanitize/entry_title_object.xml", "a title is text: no <object>"),
     ("atom/2/rel-colon.xml", "http://example.org and ?foo make http://example.org/?foo"),
-    ("atom/4.1.2/link-same-rel-type-hreflang.xml", "of two pages the first is taken"),
-    ("atom/4.2.7.1/link-no-href.xml", "a link that leads nowhere is none"),
-    ("atom/4.2.7.2/link-rel-iana.xml", "alternate by its full name is alternate"),
-    ("element-channel-item/multiple_item_guid.xml", "of two guids one is both id and link"),
     ("rss/rss_channel_item_guid_naked_markup.xml", "markup in a guid does not empty it"),
     ("netnewswire/OneFootTsunami.atom", "href=\"\" is the feed's own address, and no post's"),
-    ("netnewswire/pappacoda.atom", "a post whose only page is a PDF links to it"),
-    ("feed_rss-2.0_for_file_mock.xml", "UTF-8 that was encoded twice is read as it was meant"),
 ];
 
 /// No feed may hold up a poll for longer.
@@ -86,31 +74,34 @@ fn words(text: &str) -> String {
 }
 
 /// feedparser gives a title as HTML; ours is its text.
-fn same_title(ours: &str, theirs: &str) -> bool {
+pub(crate) fn same_title(ours: &str, theirs: &str) -> bool {
     let text = |html: &str| words(&text::from_html(html));
     words(ours) == words(theirs) || words(ours) == text(theirs) || text(ours) == text(theirs)
 }
 
-/// What is on one side only.
-fn differences(ours: &Document, theirs: &[Seen]) -> Vec<String> {
+/// What feedparser alone finds, and what we alone do.
+fn differences<'d, 's>(
+    ours: &'d Document,
+    theirs: &'s [Seen],
+) -> (Vec<&'s Seen>, Vec<(&'d Entry, &'d Origin)>) {
     let mut left: Vec<(&Entry, &Origin)> = ours.entries.iter().zip(&ours.origins).collect();
-    let mut lines = Vec::new();
-    let word = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
-    for Seen(id, link, title) in theirs {
+    let mut lost = Vec::new();
+    for seen in theirs {
         let same = left.iter().position(|(entry, origin)| {
-            word(&entry.guid) == word(id)
-                && word(&origin.link) == word(link)
-                && same_title(&entry.title, &word(title))
+            word(&entry.guid) == word(&seen.0)
+                && word(&origin.link) == word(&seen.1)
+                && same_title(&entry.title, word(&seen.2))
         });
         match same {
-            Some(at) => {
-                left.swap_remove(at);
-            }
-            None => lines.push(format!("- {id:?} {link:?} {title:?}")),
+            Some(at) => drop(left.swap_remove(at)),
+            None => lost.push(seen),
         }
     }
-    lines.extend(left.iter().map(|(e, o)| format!("+ {:?} {:?} {:?}", e.guid, o.link, e.title)));
-    lines
+    (lost, left)
+}
+
+pub(crate) fn word(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or_default().trim()
 }
 
 /// A feed that is not read is a blog whose readers hear nothing; one that is read wrongly tells
@@ -121,6 +112,7 @@ fn real_feeds_are_read_as_feedparser_reads_them() {
     let oracle: BTreeMap<String, Oracle> =
         oracle(&folder).into_iter().map(|line| (line.f.clone(), line)).collect();
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut unexplained = 0;
     for file in files(&folder) {
         let source = file.split('/').next().unwrap_or_default().to_owned();
         let row = rows.entry(source).or_default();
@@ -147,13 +139,22 @@ fn real_feeds_are_read_as_feedparser_reads_them() {
         };
         row.read += 1;
         row.same_count += usize::from(document.entries.len() == seen.entries.len());
-        let lines = differences(&document, &seen.entries);
-        row.same += usize::from(lines.is_empty());
-        if !lines.is_empty() {
-            let why = EXPLAINED.iter().find(|(end, _)| file.ends_with(end)).map(|(_, why)| *why);
-            println!("{file}: {}", why.unwrap_or("NOT EXPLAINED HERE"));
-            let lines = lines.iter().filter(|_| why.is_none());
-            lines.for_each(|line| println!("    {line}"));
+        let (lost, left) = differences(&document, &seen.entries);
+        if lost.is_empty() && left.is_empty() {
+            row.same += 1;
+            continue;
+        }
+        let known = EXPLAINED.iter().find(|(end, _)| file.ends_with(end));
+        let known = known.map(|(_, why)| (*why).to_owned());
+        let why = known.or_else(|| explain::all(&lost, &left, &bytes, document.complete));
+        println!("{file}: {}", why.as_deref().unwrap_or("NOT EXPLAINED HERE"));
+        if why.is_none() {
+            unexplained += 1;
+            lost.iter().for_each(|Seen(id, link, title)| {
+                println!("    - {id:?} {link:?} {title:?}");
+            });
+            left.iter()
+                .for_each(|(e, o)| println!("    + {:?} {:?} {:?}", e.guid, o.link, e.title));
         }
     }
     let all = report(&rows);
@@ -162,6 +163,9 @@ fn real_feeds_are_read_as_feedparser_reads_them() {
     assert!(at_least(all.read, 99), "read");
     assert!(at_least(all.same_count, 99), "the same number of entries");
     assert!(at_least(all.same, 97), "the same id, link and title");
+    println!("{unexplained} differences not explained");
+    // In the set that this was written with there is none.
+    assert!(unexplained * 200 <= all.with_entries, "{unexplained} differences not explained");
 }
 
 /// Prints the table and adds it up.

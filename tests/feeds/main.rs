@@ -7,6 +7,7 @@
 mod conformance;
 mod damage;
 mod damaged;
+mod explain;
 mod folder;
 mod formats;
 mod hostile;

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oncecast::adapter::registry;
-use oncecast::adapter::{Adapter, Ask, Call, Doubt, Known, Piece, Prepare, Stage};
+use oncecast::adapter::{Adapter, Amending, Ask, Call, Deed, Doubt, Known, Piece, Prepare, Stage};
 use oncecast::config::{
     Caps, Group, Integration, MatrixLogin, Pace, PingKind, Platform, Secret, SecretSource,
 };
 use oncecast::model::{
-    Entry, EntryId, Fingerprint, Found, IdempotencyKey, Request, Response, Time,
+    Change, Effect, Entry, EntryId, Fingerprint, Found, IdempotencyKey, Outcome, Request, Response,
+    Time,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -56,9 +57,12 @@ fn no_reader_hears_anything_that_was_not_meant() {
     let bless = std::env::var_os("ONCECAST_BLESS").is_some();
     let mut wrong = Vec::new();
     for platform in &platforms {
-        for kind in KINDS.into_iter().chain(["stage"]) {
+        for kind in KINDS.into_iter().chain(["stage", "amend", "amended"]) {
             let file = golden().join(platform).join(format!("{kind}.json"));
-            if kind == "stage" && !stages(platform) {
+            if kind == "stage" && !does(platform, "stage") {
+                continue;
+            }
+            if kind.starts_with("amend") && !does(platform, "amend") {
                 continue;
             }
             let text = fs::read_to_string(&file)
@@ -85,11 +89,44 @@ fn no_reader_hears_anything_that_was_not_meant() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Whether something stands ready at the platform before the publish call.
-fn stages(platform: &str) -> bool {
+/// Whether an adapter does more than every one must: makes something ready first, or changes posts.
+fn does(platform: &str, verb: &str) -> bool {
     let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter");
     let source = fs::read_to_string(adapter.join(format!("{platform}.rs"))).unwrap_or_default();
-    source.contains("fn stage(")
+    source.contains(&format!("fn {verb}("))
+}
+
+/// A post that may be there still, called away, is read on by everybody but its author; one that may have
+/// been changed, called unchanged, is changed no more.
+#[test]
+fn no_change_that_may_have_failed_is_called_done() {
+    let changing: Vec<String> = platforms().into_iter().filter(|p| does(p, "amend")).collect();
+    assert!(changing.len() >= 7, "{changing:?}");
+    for platform in changing {
+        let adapter = Case { platform: &platform, value: &json!({}) }.adapter();
+        for change in [Change::Update, Change::Retract] {
+            let steps = cases(&platform, "amend");
+            let of = |case: &&Value| case["change"] == json!(change);
+            let steps: Vec<&Value> = steps.iter().filter(of).collect();
+            let shows = |word: &str| steps.iter().any(|case| !case["expect"][word].is_null());
+            assert!(shows("ready"), "{platform}: no {} that is made", change.word());
+            for status in [0, 408, 425, 500, 502, 503, 504, 520] {
+                let answer = Response { status, body: b"{}".to_vec(), ..Response::default() };
+                let effect = adapter.amended(change, &answer);
+                assert!(
+                    matches!(effect, Effect::Not(Outcome::Unknown { .. })),
+                    "{platform}: {status} to {} is {effect:?}",
+                    change.word()
+                );
+            }
+            for (status, body) in [(404, "{}"), (410, "{}"), (403, "{}"), (200, "<html>")] {
+                let body = body.as_bytes().to_vec();
+                let answer = Response { status, body, ..Response::default() };
+                let effect = adapter.amended(change, &answer);
+                assert_ne!(effect, Effect::Done, "{platform}: {status} to {}", change.word());
+            }
+        }
+    }
 }
 
 #[test]
@@ -231,6 +268,18 @@ pub(super) fn run(adapter: &dyn Adapter, group: &Group, value: &Value, kind: &st
         "prepare" => prepared(adapter.prepare(&known, &answers, group, now)),
         "judge" => json!(adapter.judge(&response(&value["response"]))),
         "publish" => publish(adapter, &piece, &known),
+        "amended" => {
+            let change = serde_json::from_value(value["change"].clone()).unwrap();
+            json!(adapter.amended(change, &response(&value["response"])))
+        }
+        "amend" => {
+            let change = serde_json::from_value(value["change"].clone()).unwrap();
+            let post = adapter.compose(&piece, &known).unwrap();
+            let post = Some(&post).filter(|_| change == Change::Update);
+            let reference = serde_json::from_value(value["reference"].clone()).unwrap();
+            let deed = Deed { piece, change, reference: &reference, post };
+            amending(adapter.amend(&deed, &known, &answers))
+        }
         "stage" => {
             let post = adapter.compose(&piece, &known).unwrap();
             staged(adapter.stage(&post, &piece, &known, &answers))
@@ -296,6 +345,20 @@ fn staged(step: Stage) -> Value {
             json!({ "later": { "wait": wait.map(|w| w.as_secs()), "cause": cause, "reason": reason } })
         }
         Stage::Unfit(why) => json!({ "unfit": why.0 }),
+        Stage::Fetch { url, max } => json!({ "fetch": { "url": url, "max": max } }),
+    }
+}
+
+fn amending(step: Amending) -> Value {
+    match step {
+        Amending::Cannot(why) => json!({ "cannot": why }),
+        Amending::Call(call) => json!({ "call": call_shown(&call) }),
+        Amending::Ready(request) => json!({ "ready": shown(&request) }),
+        Amending::Same => json!("same"),
+        Amending::Gone(why) => json!({ "gone": why }),
+        Amending::Later { wait, cause, reason } => {
+            json!({ "later": { "wait": wait.map(|w| w.as_secs()), "cause": cause, "reason": reason } })
+        }
     }
 }
 
@@ -321,11 +384,15 @@ fn shown(request: &Request) -> Value {
 fn call_shown(call: &Call) -> Value {
     let secret_body: Option<Value> =
         call.secret_body.as_ref().map(|b| serde_json::from_str(b.expose_secret()).unwrap());
-    json!({
+    let mut shown = json!({
         "request": shown(&call.request),
         "secret_headers": headers_shown(&call.secrets.headers),
         "secret_body": secret_body,
-    })
+    });
+    if let Some(bytes) = &call.bytes {
+        shown["bytes"] = json!(String::from_utf8_lossy(bytes));
+    }
+    shown
 }
 
 fn headers_shown(headers: &[(String, SecretString)]) -> Value {

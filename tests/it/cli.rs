@@ -267,6 +267,20 @@ async fn stop_all_says_that_it_stopped_even_where_there_is_no_ledger() {
     assert!(stop.exists());
 }
 
+/// Who looks for a lost post with a filter that is not understood reads a log in which it does not stand.
+#[tokio::test]
+async fn a_log_filter_that_is_not_understood_is_told() {
+    let (_folder, path) = file("feed", RSS);
+    for (filter, told) in
+        [("oncecast=loud", true), ("oncecast::flow=trace,warn", false), ("", false)]
+    {
+        let mut command = bare(&["try", &path]);
+        let said = Said::of(command.env("ONCECAST_LOG", filter).output().await.expect("it runs"));
+        let said = said.ends(exit::OK);
+        assert_eq!(said.error.contains("ONCECAST_LOG"), told, "{filter:?}: {}", said.error);
+    }
+}
+
 /// A lane that fails at night would have failed in front of its owner at noon.
 #[tokio::test(flavor = "multi_thread")]
 async fn check_fails_where_run_would() {

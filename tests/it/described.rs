@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use oncecast::adapter::registry;
 use oncecast::config::describe::Description;
 use oncecast::config::{Config, Group, Integration, Secrets};
+use oncecast::model::{Change, Effect, Outcome, Response};
 use serde_json::{Value, json};
 
 use super::adapters::run;
@@ -57,8 +58,9 @@ fn no_reader_hears_anything_that_was_not_meant() {
         let (integration, group) = parts(&config);
         registry::check(integration, group).unwrap_or_else(|why| panic!("{name}: {why}"));
         let adapter = registry::build(integration);
-        for kind in ["prepare", "publish", "judge", "ask"] {
-            for case in cases[kind].as_array_mut().unwrap() {
+        for kind in ["prepare", "publish", "judge", "ask", "amend", "amended"] {
+            // What is changed nowhere has no cases of it.
+            for case in cases[kind].as_array_mut().into_iter().flatten() {
                 let said = said(&*adapter, group, case, kind);
                 assert_laws(&name, kind, case, &said);
                 if bless {
@@ -69,6 +71,16 @@ fn no_reader_hears_anything_that_was_not_meant() {
                         "{name}/{kind}: {says}\n  expected {expected}\n  but it is {said}"
                     ));
                 }
+            }
+        }
+        for change in [Change::Update, Change::Retract] {
+            let has = |kind: &str| {
+                let cases = cases[kind].as_array();
+                cases.is_some_and(|cases| cases.iter().any(|case| case["change"] == json!(change)))
+            };
+            if amends(&*adapter, group, change) {
+                assert!(has("amend") && has("amended"), "{name}: no cases to {}", change.word());
+                assert_changes(&name, &*adapter, change);
             }
         }
         if bless {
@@ -84,6 +96,25 @@ fn no_reader_hears_anything_that_was_not_meant() {
         );
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Whether a description changes posts.
+fn amends(adapter: &dyn oncecast::adapter::Adapter, group: &Group, change: Change) -> bool {
+    let case =
+        json!({ "change": change, "reference": { "id": "1", "url": "https://a.example/1" } });
+    run(adapter, group, &case, "amend")["cannot"].is_null()
+}
+
+/// What may have changed a post, or have failed to, must never be called done or refused.
+fn assert_changes(name: &str, adapter: &dyn oncecast::adapter::Adapter, change: Change) {
+    for status in [0, 408, 425, 500, 502, 503, 504, 520] {
+        let answer = Response { status, body: b"{}".to_vec(), whole: true, ..Response::default() };
+        let effect = adapter.amended(change, &answer);
+        let is_unknown = matches!(effect, Effect::Not(Outcome::Unknown { .. }));
+        assert!(is_unknown, "{name}: {status} to {} is {effect:?}", change.word());
+    }
+    let page = Response { status: 200, body: b"<html>".to_vec(), ..Response::default() };
+    assert_ne!(adapter.amended(change, &page), Effect::Done, "{name}: a page of HTML");
 }
 
 /// What an adapter says to a case, in which the key of its delivery may be meant.
@@ -201,6 +232,25 @@ fn a_description_that_promises_more_than_it_can_keep_is_refused() {
         (with("room = \"a room\"", "rom = \"a room\""), "unknown field `rom`"),
         (with("[publish]", "[publsh]"), "missing field `answers`"),
         (
+            with("[publish]", "[retract]\ncall = { path = \"/posts\" }\n[publish]"),
+            "retract.call does not name the post",
+        ),
+        (
+            with(
+                "[publish]",
+                "[update]\nanswers = [{ status = [502], means = \"gone\" }]\n\
+                 call = { path = \"/posts/{{ id }}\" }\n[publish]",
+            ),
+            "can come from a proxy",
+        ),
+        (
+            with(
+                "[publish]",
+                "[update]\ncall = { method = \"GET\", path = \"/{{ id }}\" }\n[publish]",
+            ),
+            "changes nothing",
+        ),
+        (
             with("authorization = ", "authorization = \"{{ user }}\", x = "),
             "undefined value: `user`",
         ),
@@ -291,6 +341,16 @@ fn what_a_platform_wants_to_know_is_asked_for_by_the_config() {
             format!("kind = \"telegram\"\n{token}"),
             "room = \"@a\"\nwhen_absent = \"send\"",
             "cannot be asked",
+        ),
+        (
+            format!("kind = \"discourse\"\nurl = \"https://a.example\"\nuser = \"a\"\n{token}"),
+            "room = \"1\"\non_edit = \"update\"",
+            "no way to change a post on discourse",
+        ),
+        (
+            "kind = \"webhook\"\nurl = \"https://a.example\"".to_owned(),
+            "on_delete = \"retract\"",
+            "no way to take away a post on webhook",
         ),
         (format!("kind = \"lemmy\"\n{token}"), "room = \"1\"", "url of [[integration]]"),
         (format!("kind = \"custom\"\nurl = \"https://a.example\"\n{token}"), "", "describe"),

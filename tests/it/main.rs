@@ -30,14 +30,17 @@ mod kills;
 mod lag;
 mod ledger;
 mod once;
+mod overrides;
 mod own;
 mod page;
+mod pictures;
 mod plan;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]
 mod polite;
 mod preview;
 mod readme;
 mod realias;
+mod retract;
 mod routing;
 mod service;
 mod staged;

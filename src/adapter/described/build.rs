@@ -19,6 +19,8 @@ pub(super) fn request(
         Verb::Get => Method::Get,
         Verb::Post => Method::Post,
         Verb::Put => Method::Put,
+        Verb::Patch => Method::Patch,
+        Verb::Delete => Method::Delete,
     };
     let mut request = Request { method, ..Request::get(path(adapter, outline, scope)?) };
     if let Some(json) = &outline.json {

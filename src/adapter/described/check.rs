@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::build;
 use super::values::{self, Scope};
 use super::{Described, read};
-use crate::adapter::{Adapter as _, Doubt, Known, Piece};
+use crate::adapter::{Adapter as _, Amending, Deed, Doubt, Known, Piece};
 use crate::config::Group;
 use crate::config::describe::{Class, Means, Outline, Span, Verb, When};
-use crate::model::{Entry, EntryId, Fingerprint, IdempotencyKey, Request, Time};
+use crate::model::{Change, Entry, EntryId, Fingerprint, IdempotencyKey, Reference, Request, Time};
 
 /// A window that is longer is a mistake.
 const WINDOW_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
@@ -36,6 +36,7 @@ pub(in crate::adapter) fn check(adapter: &Described, group: &Group) -> Result<()
     }
     let other_key = full.request(adapter, group, &known, "b")?;
     promise(adapter, &request, &other_key)?;
+    changes(adapter, group, &known)?;
     full.question(adapter, group, &known)
 }
 
@@ -72,12 +73,44 @@ fn promise(adapter: &Described, one: &Request, other: &Request) -> Result<(), St
     Err(format!("guarantee: {wrong}"))
 }
 
+/// The calls that change a post: each names it, and says another thing for another post.
+fn changes(adapter: &Described, group: &Group, known: &Known) -> Result<(), String> {
+    for change in [Change::Update, Change::Retract] {
+        let word = change.word();
+        let Some(amendment) = adapter.amendment(change) else { continue };
+        let not_done = |means: Option<Means>| !matches!(means, Some(Means::Published));
+        for answer in &amendment.answers {
+            let proxy = |status: &u16| matches!(status, 408 | 425 | 500 | 502 | 504 | 520..=599);
+            let by_body = answer.at.is_some() || !answer.contains.is_empty();
+            if answer.means.is_none() || matches!(answer.means, Some(Means::Duplicate)) {
+                return Err(format!("{word}.answers: one does not say what it means for a change"));
+            }
+            if !by_body && answer.status.iter().any(proxy) && answer.means != Some(Means::Unknown) {
+                return Err(format!(
+                    "{word}.answers: a status that can come from a proxy proves nothing by itself"
+                ));
+            }
+            if answer.status.is_empty() && !by_body && not_done(answer.means) {
+                return Err(format!("{word}.answers: one fits every answer there is"));
+            }
+        }
+        let of = |id: &str| Sample::full().change(adapter, group, known, (change, id));
+        if of("11")? == of("22")? {
+            return Err(format!("{word}.call does not name the post: it needs {{{{ id }}}}"));
+        }
+    }
+    Ok(())
+}
+
 fn answers(adapter: &Described) -> Result<(), String> {
     let answers = &adapter.description.publish.answers;
     for answer in answers {
         let Some(means) = answer.means else {
             return Err("publish.answers: one does not say what it means".to_owned());
         };
+        if means == Means::Gone {
+            return Err("publish.answers: gone is an answer to a change".to_owned());
+        }
         let by_body = answer.at.is_some() || !answer.contains.is_empty() || answer.is.is_some();
         if answer.status.is_empty() && !by_body {
             return Err("publish.answers: one fits every answer there is".to_owned());
@@ -177,18 +210,25 @@ fn outlines(adapter: &Described) -> Result<(), String> {
     let description = &adapter.description;
     let checks = description.check.iter().map(|check| ("check.call", &check.call));
     let find = description.find.iter().map(|find| ("find.call", &find.call));
-    for (name, outline) in checks.chain([("publish.call", &description.publish.call)]).chain(find) {
+    let update = description.update.iter().map(|update| ("update.call", &update.call));
+    let retract = description.retract.iter().map(|retract| ("retract.call", &retract.call));
+    let changes = update.chain(retract);
+    let publish = [("publish.call", &description.publish.call)];
+    for (name, outline) in checks.chain(publish).chain(find).chain(changes) {
         let Outline { json, form, body, .. } = outline;
         let bodies = [json.is_some(), form.is_some(), body.is_some()];
         if bodies.into_iter().filter(|has| *has).count() > 1 {
             return Err(format!("{name}: it has more than one of json, form and body"));
         }
         let method = outline.method;
-        if name != "publish.call" && matches!(method, Some(Verb::Put)) {
-            return Err(format!("{name}: a harmless call creates nothing, so it is no PUT"));
+        let is_harmless = name.starts_with("check") || name.starts_with("find");
+        if is_harmless && !matches!(method, None | Some(Verb::Get | Verb::Post)) {
+            return Err(format!(
+                "{name}: a harmless call changes nothing, so it is a GET or a POST"
+            ));
         }
-        if name == "publish.call" && matches!(method, Some(Verb::Get)) {
-            return Err(format!("{name}: a GET publishes nothing"));
+        if !is_harmless && matches!(method, Some(Verb::Get)) {
+            return Err(format!("{name}: a GET publishes nothing, and changes nothing"));
         }
         let address = description.address.as_ref().map(|name| format!("{{{{ {name} }}}}"));
         let starts = outline.path.is_empty()
@@ -298,6 +338,28 @@ impl Sample {
         self.with(group, key, |piece| {
             let post = adapter.compose(piece, known).map_err(|why| format!("text: {why}"))?;
             adapter.request(&post, piece, known).map_err(|why| format!("publish.call: {why}"))
+        })
+    }
+
+    fn change(
+        &self,
+        adapter: &Described,
+        group: &Group,
+        known: &Known,
+        (change, id): (Change, &str),
+    ) -> Result<Request, String> {
+        let word = change.word();
+        self.with(group, "a", |piece| {
+            let post = adapter.compose(piece, known).map_err(|why| format!("text: {why}"))?;
+            let post = Some(&post).filter(|_| change == Change::Update);
+            let url = Some(format!("https://there.example/{id}"));
+            let reference = Reference { id: Some(id.to_owned()), url, already: false };
+            let deed = Deed { piece: *piece, change, reference: &reference, post };
+            match adapter.amend(&deed, known, &[]) {
+                Amending::Ready(request) => Ok(request),
+                Amending::Cannot(why) => Err(format!("{word}.call: {why}")),
+                _ => Err(format!("{word}.call: it is no call")),
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! Any HTTP API, as a description has it: the engine behind `custom` and behind every platform that is
 //! shipped as data. It promises what the description declares, and `check` holds the declaration to account.
 
+mod amend;
 mod build;
 mod check;
 mod find;
@@ -15,13 +16,14 @@ use url::Url;
 
 use self::values::{Place, Scope};
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Piece, Post, Prepare, SecretHeader, Unfit,
-    answer, compose,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
+    SecretHeader, Unfit, answer, compose,
 };
 use crate::config::describe::{Count, Description, Markup, Means, Verb};
 use crate::config::{Group, Secret};
 use crate::model::{
-    DeferCause, Guarantee, IdempotencyKey, Outcome, Reference, Request, Response, Time,
+    Change, DeferCause, Effect, Guarantee, IdempotencyKey, Outcome, Reference, Request, Response,
+    Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::template::{DEFAULT_TEMPLATE, Mentions};
@@ -208,6 +210,14 @@ impl Adapter for Described {
         self.with_open_headers(request, known)
     }
 
+    fn pictures(&self) -> Pictures {
+        let call = &self.description.publish.call;
+        let form = call.form.iter().flatten().map(|(_, value)| value.clone());
+        let json = call.json.iter().map(ToString::to_string);
+        let named = form.chain(json).chain(call.body.clone()).any(|text| text.contains("picture"));
+        if named { Pictures::Carried } else { Pictures::Linked }
+    }
+
     fn authorise(
         &self,
         _: &Request,
@@ -236,8 +246,18 @@ impl Adapter for Described {
             None if matches!(response.status, 307 | 308) => {
                 Outcome::from_status(response, Reference::default())
             }
-            Some(Means::Unknown) | None => Outcome::Unknown { reason: answer::words(response) },
+            Some(Means::Unknown | Means::Gone) | None => {
+                Outcome::Unknown { reason: answer::words(response) }
+            }
         }
+    }
+
+    fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {
+        amend::step(self, deed, known)
+    }
+
+    fn amended(&self, change: Change, response: &Response) -> Effect {
+        amend::amended(self, change, response)
     }
 
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::Described;
-use crate::adapter::{Doubt, Known, Piece, Post, Unfit, answer, mark};
+use crate::adapter::{Deed, Doubt, Known, Piece, Post, Unfit, answer, mark};
 use crate::config::Group;
 use crate::model::{Entry, IdempotencyKey, Request, Time};
 use crate::post::template::Fields;
@@ -83,6 +83,10 @@ impl<'a> Scope<'a> {
         scope.say("text", adapter.marked_up(&post.text));
         scope.plain.insert("text".to_owned(), Value::from(post.text.as_str()));
         scope.say("language", post.language.clone().unwrap_or_default());
+        let picture = post.picture.as_ref();
+        scope.say("picture", picture.map(|picture| picture.url.clone()).unwrap_or_default());
+        let alt = picture.and_then(|picture| picture.alt.clone());
+        scope.say("picture_alt", alt.unwrap_or_default());
         scope
     }
 
@@ -101,6 +105,21 @@ impl<'a> Scope<'a> {
         scope.say("since_ms", since.as_millis().to_string());
         scope.say("since_iso", since.to_string());
         scope.say("before", before.to_owned());
+        scope
+    }
+
+    /// What a change of a post can say: all that a post can, and what the platform calls it.
+    pub(super) fn of_deed(adapter: &'a Described, deed: &Deed<'_>, known: &Known) -> Self {
+        let mut scope = match deed.post {
+            Some(post) => Self::of_post(adapter, post, &deed.piece, known),
+            None => {
+                let mut scope = Self::of(adapter, Some(deed.piece.group), known);
+                scope.say_entry(deed.piece.entry, deed.piece.key, deed.piece.opened);
+                scope
+            }
+        };
+        scope.say("id", deed.reference.id.clone().unwrap_or_default());
+        scope.say("url", deed.reference.url.clone().unwrap_or_default());
         scope
     }
 
@@ -128,6 +147,8 @@ impl<'a> Scope<'a> {
         // Where no post is composed, as for a question.
         self.say("text", String::new());
         self.say("language", String::new());
+        self.say("picture", String::new());
+        self.say("picture_alt", String::new());
     }
 
     /// A template as text for this place.

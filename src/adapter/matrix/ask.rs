@@ -83,7 +83,10 @@ pub(super) fn newest(room: &str) -> String {
 /// What a page of a room shows of ours. `room` is encoded.
 pub(super) fn said(room: &str, user: &str, page: &Response) -> Vec<Said> {
     let events = page.json()["chunk"].as_array().cloned().unwrap_or_default();
+    // An edit is no post of its own.
+    let is_edit = |event: &Value| event["content"]["m.relates_to"]["rel_type"] == "m.replace";
     let ours = events.iter().filter(|e| e["sender"] == user && e["type"] == "m.room.message");
+    let ours = ours.filter(|event| !is_edit(event));
     let said = |event: &Value| {
         let text = event["content"]["body"].as_str().unwrap_or_default();
         let links = link::find(text).into_iter().map(|range| text[range].to_owned()).collect();

@@ -3,17 +3,16 @@
 use atom_syndication::{Feed, Text, TextType};
 
 use super::extras::{self, Extras, categorise, enclose};
-use super::{Head, clean};
+use super::{Head, Typed, clean};
 use crate::model::{Entry, Time};
 
-/// The feed's head and its entries in document order.
-///
-/// With each goes whether its id may stand for an address: in Atom every id does.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<(Entry, bool)>), atom_syndication::Error> {
+/// The feed's head and its entries in document order; in Atom every id may be an address.
+pub(super) fn read(xml: &str) -> Result<(Head, Vec<Typed>), atom_syndication::Error> {
     let feed = Feed::read_from(xml.as_bytes())?;
     let title = title(&feed.title);
     let head = Head { title: (!title.is_empty()).then_some(title), ..Head::default() };
-    Ok((head, feed.entries.iter().map(|atom| (entry(atom), true)).collect()))
+    let typed = |atom| Typed { entry: entry(atom), by_id: true, counted: None };
+    Ok((head, feed.entries.iter().map(typed).collect()))
 }
 
 fn entry(atom: &atom_syndication::Entry) -> Entry {
@@ -66,6 +65,7 @@ fn entry(atom: &atom_syndication::Entry) -> Entry {
         enclose(&mut entry.enclosures, &link.href, link.mime_type.as_deref(), None);
     }
     extras.media(&mut entry.enclosures);
+    extras.overrides(&mut entry);
     entry
 }
 
@@ -82,10 +82,12 @@ fn link(atom: &atom_syndication::Entry) -> Option<String> {
         };
         atom.links.iter().filter(move |link| alternate(link.rel.trim()) && !link.href.is_empty())
     };
-    let page = alternates().find(|link| {
-        link.mime_type.as_deref().is_none_or(|t| t.trim().is_empty() || t.contains("html"))
-    });
-    let link = page.or_else(|| alternates().next()).map(|link| link.href.as_str());
+    // Two that stand side by side are told apart by what they say: HTML, nothing, anything else.
+    let rank = |link: &&atom_syndication::Link| {
+        let kind = link.mime_type.as_deref().unwrap_or_default().trim();
+        if kind.contains("html") { 0 } else { 1 + u8::from(!kind.is_empty()) }
+    };
+    let link = alternates().min_by_key(rank).map(|link| link.href.as_str());
     link.and_then(|link| clean::link(link, None)).or_else(|| clean::link(&atom.id, None))
 }
 

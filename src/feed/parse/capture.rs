@@ -42,6 +42,8 @@ pub(super) struct Capture<'a> {
     href: Option<String>,
     /// What an Atom link without `href`, whose address is its text, is to its entry.
     rel: Option<String>,
+    /// All of its attributes, where they count, as they are written.
+    attributes: String,
     text: String,
     inner: Vec<&'a str>,
     overflow: usize,
@@ -66,6 +68,7 @@ impl<'a> Capture<'a> {
             permalink: !permalink.eq_ignore_ascii_case("false"),
             href: href.map(clean::attribute),
             rel: None,
+            attributes: if how == How::Said { written(tag) } else { String::new() },
             text: String::new(),
             inner: Vec::new(),
             overflow: 0,
@@ -91,7 +94,10 @@ impl<'a> Capture<'a> {
         if self.inner.iter().any(theirs) {
             return false;
         }
+        // Drawings have authors and titles of their own.
+        let drawn = |name: &&str| name.contains(':') || name.eq_ignore_ascii_case("svg");
         match self.how {
+            How::Long | How::AtomLong if self.inner.iter().any(drawn) => false,
             // Long texts hold HTML, which has a `title`, a `link` and a `source` of its own.
             How::Long | How::AtomLong => {
                 let lost = matches!(name, "guid" | "pubDate" | "published" | "updated" | "id");
@@ -126,9 +132,11 @@ impl<'a> Capture<'a> {
         if self.cut || self.kind == Kind::Ignored || (self.is_person() && !named) {
             return;
         }
+        // Before its controls are dropped, which are bytes of characters then.
+        let text = clean::undo_double_encoding(text);
         let decoded = match entities {
-            Some(entities) => clean::decode(text, entities),
-            None => clean::decode_none(text),
+            Some(entities) => clean::decode(&text, entities),
+            None => clean::decode_none(&text),
         };
         let markup = match self.kind {
             Kind::Xhtml => true,
@@ -230,7 +238,8 @@ impl<'a> Capture<'a> {
                 let unpacked = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                 clean::decode_none(unpacked.as_deref().unwrap_or(text).trim()).into_owned()
             }
-            _ if text.is_empty() => self.href.clone().unwrap_or_default(),
+            _ if text.is_empty() => self.href.clone().map(clean::unescaped).unwrap_or_default(),
+            _ if matches!(self.how, How::Link | How::Guid) => clean::unescaped(text.to_owned()),
             _ => {
                 let mut text = text.to_owned();
                 if matches!(self.kind, Kind::Html | Kind::Xhtml) && !self.cut {
@@ -262,10 +271,23 @@ impl<'a> Capture<'a> {
         };
         let (inside, after) =
             if self.how == How::Person { ("<name>", "</name>") } else { ("", "") };
-        out.push_str(&format!("<{name}{attribute}>{inside}"));
+        out.push_str(&format!("<{name}{attribute}{}>{inside}", self.attributes));
         escape_into(value, out);
         out.push_str(&format!("{after}</{name}>"));
     }
+}
+
+/// The attributes of an element that stand in no other namespace.
+fn written(tag: &Tag<'_>) -> String {
+    let mut out = String::new();
+    for (name, value) in &tag.attributes {
+        if *name != "xmlns" && name.bytes().all(|b| b.is_ascii_alphabetic()) {
+            out.push_str(&format!(" {}=\"", name.to_ascii_lowercase()));
+            escape_into(&clean::attribute(value), &mut out);
+            out.push('"');
+        }
+    }
+    out
 }
 
 /// What an Atom text construct is, by its attributes. Atom 1.0 has three types; feeds of both

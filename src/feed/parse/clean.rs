@@ -129,8 +129,8 @@ pub(super) fn title_of_text(text: &str) -> String {
 }
 
 /// UTF-8 that somebody read as windows-1252 and wrote as UTF-8 again, as what it was. A text that
-/// is valid UTF-8 in that reading and not plain ASCII is nothing else.
-fn undo_double_encoding(text: &str) -> Cow<'_, str> {
+/// is valid UTF-8 in that reading and not plain ASCII is hardly ever anything else.
+pub(super) fn undo_double_encoding(text: &str) -> Cow<'_, str> {
     let suspicious = |c| ('\u{C2}'..='\u{F4}').contains(&c);
     if text.is_ascii() || !text.contains(suspicious) {
         return Cow::Borrowed(text);
@@ -145,7 +145,19 @@ fn undo_double_encoding(text: &str) -> Cow<'_, str> {
             },
         }
     }
-    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+    match String::from_utf8(bytes) {
+        Ok(was) if is_likely(&was) || text.contains(|c| ('\u{80}'..'\u{A0}').contains(&c)) => {
+            Cow::Owned(was)
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether it is more than a single odd character, such as `\u{c9}\u{2026}` happens to make.
+fn is_likely(text: &str) -> bool {
+    let common = |c| matches!(c, '\u{A0}'..='\u{FF}' | '\u{2010}'..='\u{203A}' | '\u{20AC}');
+    let mut beyond = text.chars().filter(|c| !c.is_ascii());
+    beyond.next().is_some_and(common) || beyond.next().is_some()
 }
 
 /// Controls, bidirectional overrides and isolates, and what has no width; but not the joiners,
@@ -201,6 +213,11 @@ pub(super) fn link(raw: &str, base: Option<&Url>) -> Option<String> {
         url.into()
     };
     (link.len() <= MAX_LINK).then_some(link)
+}
+
+/// An address or id in which an `&` was escaped once too often, as in CDATA.
+pub(super) fn unescaped(address: String) -> String {
+    if address.contains("&amp;") { address.replace("&amp;", "&") } else { address }
 }
 
 /// An id as it is kept: trimmed, and as a hash where it is absurdly long.
@@ -291,6 +308,8 @@ mod tests {
             ("Cafe\u{301}", "Caf\u{e9}"),
             ("Aqu\u{c3}\u{ad} don\u{e2}\u{20ac}\u{2122}t", "Aqu\u{ed} don\u{2019}t"),
             ("P\u{e2}t\u{e9} \u{e0} l'\u{c2}ge", "P\u{e2}t\u{e9} \u{e0} l'\u{c2}ge"),
+            ("CIN\u{c9}\u{2026}", "CIN\u{c9}\u{2026}"),
+            ("gro\u{c3}\u{178}", "gro\u{df}"),
             ("\u{7}bell&#8;", "bell"),
         ] {
             assert_eq!(title_of_html(html), title, "{html}");

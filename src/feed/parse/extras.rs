@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::clean;
 use super::dates;
-use crate::model::{Enclosure, Time};
+use super::overrides;
+use crate::model::{Enclosure, Entry, Time};
 
 /// More media than this are not taken.
 const MAX_ENCLOSURES: usize = 16;
@@ -16,7 +17,10 @@ const MAX_CATEGORY: usize = 100;
 /// An extension element, of whichever crate.
 pub(super) trait Extension: Sized {
     fn value(&self) -> Option<&str>;
-    fn attribute(&self, name: &str) -> Option<&str>;
+    fn attributes(&self) -> &BTreeMap<String, String>;
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes().get(name).map(String::as_str)
+    }
     fn children(&self) -> &BTreeMap<String, Vec<Self>>;
 }
 
@@ -24,8 +28,8 @@ impl Extension for rss::extension::Extension {
     fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attrs.get(name).map(String::as_str)
+    fn attributes(&self) -> &BTreeMap<String, String> {
+        &self.attrs
     }
     fn children(&self) -> &BTreeMap<String, Vec<Self>> {
         &self.children
@@ -36,8 +40,8 @@ impl Extension for atom_syndication::extension::Extension {
     fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attrs.get(name).map(String::as_str)
+    fn attributes(&self) -> &BTreeMap<String, String> {
+        &self.attrs
     }
     fn children(&self) -> &BTreeMap<String, Vec<Self>> {
         &self.children
@@ -89,6 +93,21 @@ impl<'a, E: Extension> Extras<'a, E> {
                 enclose(enclosures, url, Some("image/*"), None);
             }
         }
+    }
+}
+
+impl<E: Extension> Extras<'_, E> {
+    /// What the author asks for of some audiences.
+    pub(super) fn overrides(&self, entry: &mut Entry) {
+        let mut asked = Vec::new();
+        for element in self.all("once", "post") {
+            let attributes = element.attributes().iter().map(|(n, v)| (n.as_str(), v.as_str()));
+            overrides::of_element(attributes, element.value().unwrap_or_default(), &mut asked);
+        }
+        for element in self.all("posse", "post") {
+            overrides::of_posse(element.value().unwrap_or_default(), entry, &mut asked);
+        }
+        entry.overrides = asked;
     }
 }
 

@@ -36,7 +36,7 @@ impl Item {
     /// Counts what an item may have many of; whether it has more than enough.
     pub(super) fn is_full(&mut self, how: How, name: &str) -> bool {
         let tag = name == "category" || name == "dc:subject" || name.starts_with("media:");
-        let many = tag || matches!(how, How::Attributes(_) | How::Open(_));
+        let many = tag || matches!(how, How::Attributes(_) | How::Open(_) | How::Said);
         self.many += usize::from(many);
         many && self.many > MAX_MANY
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use url::Url;
 
 use super::extras::{self, categorise, enclose};
@@ -13,7 +14,7 @@ use super::loose::{List, Loose, Members, Object, Person};
 use super::order::MAX_ITEMS;
 use super::problems::Problems;
 
-use super::{Head, Origin, Placed, capture, clean, dates};
+use super::{Head, Origin, Placed, capture, clean, dates, overrides};
 use crate::model::{Entry, Time};
 
 /// Why it is no JSON Feed.
@@ -105,6 +106,8 @@ struct Item {
     authors: List<Person>,
     tags: List<Loose>,
     attachments: List<Object<File>>,
+    /// What its author asks for, as it is written.
+    asked: String,
 }
 
 impl Members for Item {
@@ -135,6 +138,10 @@ impl Members for Item {
             }
             "attachments" => {
                 self.attachments = map.next_value()?;
+                return Ok(());
+            }
+            overrides::MEMBER => {
+                self.asked = capture::cut_long(map.next_value::<Box<RawValue>>()?.to_string());
                 return Ok(());
             }
             _ => return map.next_value::<IgnoredAny>().map(drop),
@@ -174,6 +181,9 @@ impl Item {
             language: extras::language(self.language.text()),
             ..Entry::default()
         };
+        if !self.asked.is_empty() {
+            overrides::of_member(&self.asked, &mut entry.overrides);
+        }
         for tag in &self.tags.0 {
             categorise(&mut entry.categories, tag.text());
         }

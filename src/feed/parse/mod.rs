@@ -4,7 +4,7 @@
 //! The way: `encoding` makes text of bytes; `repair` makes of any XML a small, sound document
 //! (`root`, `tokens`, `names`, `capture`); the typed parsers read that (`rss`, `atom`);
 //! JSON Feed goes straight to `json`; `clean` and `dates` make single values fit for people;
-//! `order` puts the entries oldest first.
+//! `order` puts the entries oldest first and leaves out repeats.
 
 mod atom;
 mod capture;
@@ -19,6 +19,7 @@ mod json;
 mod loose;
 mod names;
 mod order;
+mod overrides;
 mod problems;
 mod relative;
 mod repair;
@@ -115,7 +116,7 @@ pub struct Document {
     pub title: Option<String>,
     /// BCP 47 tag of the feed; entries without one of their own have it too.
     pub language: Option<String>,
-    /// Every entry that is all there, oldest first.
+    /// Every entry that is all there, oldest first, also one that repeats another.
     ///
     /// Where every entry has a date, that is the order of their dates. Entries of one moment, and
     /// all of them where one has no date, keep the order of the document, which is turned around
@@ -130,6 +131,18 @@ pub struct Document {
     pub complete: bool,
     /// What the feed says of itself: when to ask again, its hubs, where it stands.
     pub facts: Facts,
+}
+
+impl Document {
+    /// Without the items that repeat another to the letter: a post that is listed twice is one.
+    #[must_use]
+    pub fn distinct(mut self) -> Self {
+        let mut problems = Problems::default();
+        let placed = self.entries.into_iter().zip(self.origins).collect();
+        (self.entries, self.origins) = order::distinct(placed, &mut problems).into_iter().unzip();
+        self.problems.extend(problems.into_list());
+        self
+    }
 }
 
 /// Why a body is no feed.
@@ -170,6 +183,15 @@ fn instead(feeds: &[String]) -> String {
     }
 }
 
+/// An entry as a typed parser finds it.
+struct Typed {
+    entry: Entry,
+    /// Whether its id may stand in for its address.
+    by_id: bool,
+    /// Its link as the feed has it, where that counts clicks and the real one is told.
+    counted: Option<String>,
+}
+
 /// A feed's head, as the readers of each format find it.
 #[derive(Debug, Default)]
 struct Head {
@@ -201,25 +223,29 @@ fn read(bytes: &[u8], hints: &Hints<'_>, work: &mut Work) -> Result<Document, No
         return Err(NotAFeed::Empty);
     }
     let (format, head, entries, complete) = if text.starts_with(['{', '[']) {
-        let (head, entries, complete) =
-            json::read(text, hints.base_url, &mut problems).map_err(|error| {
-                NotAFeed::Other(match error {
-                    json::NoJsonFeed::Other => "JSON, but no JSON Feed".to_owned(),
-                    json::NoJsonFeed::Broken(error) => format!("broken JSON: {error}"),
-                })
-            })?;
-        (Format::Json, head, entries, complete)
+        match json::read(text, hints.base_url, &mut problems) {
+            Ok((head, entries, complete)) => (Format::Json, head, entries, complete),
+            Err(json::NoJsonFeed::Other) => {
+                return Err(NotAFeed::Other("JSON, but no JSON Feed".to_owned()));
+            }
+            // Somebody's message in brackets may stand before a feed as well.
+            Err(json::NoJsonFeed::Broken(error)) => read_xml(text, hints, &mut problems, work)
+                .map_err(|_| NotAFeed::Other(format!("broken JSON: {error}")))?,
+        }
     } else {
         read_xml(text, hints, &mut problems, work)?
     };
     work.look().map_err(NotAFeed::from)?;
     let language = head.language;
     let mut entries = entries;
-    for (entry, _) in &mut entries {
+    for (entry, origin) in &mut entries {
         work.look()?;
         relate(entry, hints.base_url);
+        for why in entry.overrides.iter().filter_map(|asked| asked.unreadable.as_deref()) {
+            problems.add(Some(origin.item), why);
+        }
     }
-    let entries = order::settle(entries, language.as_deref(), &mut problems);
+    let entries = order::settle(entries, language.as_deref());
     let (entries, origins) = entries.into_iter().unzip();
     Ok(Document {
         format,
@@ -270,9 +296,11 @@ fn read_xml(
     head.language = head.language.or(declared);
     head.facts = repaired.facts;
     let mut written = repaired.written.into_iter();
-    let entries = (repaired.first..).zip(entries).map(|(item, (entry, by_id))| {
-        let link = as_written(&entry, &written.next().unwrap_or_default(), by_id);
-        (entry, Origin { item, link })
+    let entries = (repaired.first..).zip(entries).map(|(item, typed)| {
+        let written = written.next().unwrap_or_default();
+        let link = typed.counted.as_ref().or(typed.entry.link.as_ref());
+        let link = as_written(&typed.entry, link, &written, typed.by_id);
+        (typed.entry, Origin { item, link })
     });
     Ok((format, head, entries.collect(), repaired.complete))
 }
@@ -287,9 +315,14 @@ fn relate(entry: &mut Entry, base: Option<&Url>) {
 }
 
 /// An entry's link as the feed has it; `by_id` says whether its id may stand in.
-fn as_written(entry: &Entry, written: &items::Written, by_id: bool) -> Option<String> {
+fn as_written(
+    entry: &Entry,
+    link: Option<&String>,
+    written: &items::Written,
+    by_id: bool,
+) -> Option<String> {
     let id = entry.guid.as_ref().filter(|_| by_id);
-    let Some(link) = &entry.link else {
+    let Some(link) = link else {
         return written.first().map(|(_, raw)| raw).or(id).cloned();
     };
     let raw = written.iter().find(|(became, _)| became.as_ref() == Some(link));
@@ -311,7 +344,7 @@ fn start_of(text: &str) -> String {
 }
 
 /// Reads a feed on a thread of its own: a large one takes its time, and others wait for none. What
-/// it costs is bounded: the stack, the processor's time, and large ones are read one at a time.
+/// repeats another item is left out. What it costs is bounded: the stack, the processor's time, and large ones are read one at a time.
 ///
 /// # Errors
 /// As [`parse`]; and where it makes too much work.
@@ -324,7 +357,7 @@ pub async fn parse_off_thread(
     let _alone = if bytes.len() > LARGE { LARGE_ONES.acquire().await.ok() } else { None };
     let work = move || {
         let hints = Hints { content_type: content_type.as_deref(), base_url: base_url.as_ref() };
-        read(&bytes, &hints, &mut Work::within(MAX_WORK, clock::worked))
+        read(&bytes, &hints, &mut Work::within(MAX_WORK, clock::worked)).map(Document::distinct)
     };
     // The runtime's own threads have the stack that the runtime was made with, whatever that is.
     let thread = std::thread::Builder::new().name("feed".to_owned()).stack_size(STACK);

@@ -1,7 +1,7 @@
 //! Which element is meant: namespaces by their URI, known prefixes by name where nobody declared
 //! them, and the few elements of each vocabulary that an entry is made of.
 
-use super::facts;
+use super::{facts, overrides};
 
 /// The vocabularies that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub(super) enum Space {
     Rdf,
     Xhtml,
     Xml,
+    /// What authors ask for: our own, and POSSE Party's.
+    Once,
+    Posse,
     Other,
 }
 
@@ -107,6 +110,8 @@ fn space_of_uri(uri: &str) -> Space {
         "www.w3.org/1999/02/22-rdf-syntax-ns" => Space::Rdf,
         "www.w3.org/1999/xhtml" => Space::Xhtml,
         "www.w3.org/xml/1998/namespace" => Space::Xml,
+        "urn:oncecast:post" => Space::Once,
+        "posseparty.com/2024/feed" => Space::Posse,
         _ if uri.contains("netscape.com") || uri.contains("userland.com") => Space::Core,
         _ if uri.contains("/mrss") => Space::Media,
         _ if uri.contains("podcast-1.0.dtd") => Space::Itunes,
@@ -128,6 +133,8 @@ fn space_of_prefix(prefix: &str) -> Space {
         "rdf" => Space::Rdf,
         "xhtml" => Space::Xhtml,
         "xml" => Space::Xml,
+        "once" => Space::Once,
+        "posse" => Space::Posse,
         _ => Space::Other,
     }
 }
@@ -165,6 +172,8 @@ pub(super) enum How {
     Attributes(&'static [&'static str]),
     /// Its attributes count and so do its children, until it closes.
     Open(&'static [&'static str]),
+    /// A text whose markup is dropped; all of its attributes count, and it may have nothing else.
+    Said,
 }
 
 /// What an element is.
@@ -346,6 +355,8 @@ fn extension(family: Family, space: Space, local: &str) -> Meaning {
         (Space::Media, "thumbnail") => ("media:thumbnail", How::Attributes(MEDIA)),
         (Space::Media, "title") => ("media:title", How::Plain),
         (Space::Media, "description") => ("media:description", How::Plain),
+        (Space::Once, "post") => (overrides::ELEMENT, How::Said),
+        (Space::Posse, "post") => (overrides::POSSE, How::Said),
         (Space::Itunes, "author") => ("itunes:author", How::Plain),
         (Space::Itunes, "summary") => ("itunes:summary", How::Long),
         (Space::Itunes, "image") => ("itunes:image", How::Attributes(&["href"])),

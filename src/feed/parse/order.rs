@@ -1,5 +1,5 @@
-//! The last step: exact repeats are left out, and the rest is put oldest first, since that is the
-//! order in which readers should see it.
+//! The last steps: entries are put oldest first, since that is the order in which readers should see
+//! them; and exact repeats are left out.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,32 +12,39 @@ use crate::model::{Entry, Time};
 pub(super) const MAX_ITEMS: usize = 2_000;
 
 /// Settles the entries of a document, given in its own order.
-pub(super) fn settle(entries: Placed, language: Option<&str>, problems: &mut Problems) -> Placed {
-    let mut seen = HashSet::new();
-    let mut kept = Vec::with_capacity(entries.len());
-    for (mut entry, origin) in entries {
+pub(super) fn settle(mut entries: Placed, language: Option<&str>) -> Placed {
+    for (entry, _) in entries.iter_mut().filter(|(entry, _)| entry.language.is_none()) {
+        entry.language = language.map(str::to_owned);
+    }
+    if !runs_forward(&entries) {
+        entries.reverse();
+    }
+    if entries.iter().all(|(entry, _)| date(entry).is_some()) {
+        // Stable: entries of one moment keep the order they have by now.
+        entries.sort_by_key(|(entry, _)| date(entry));
+    }
+    entries
+}
+
+/// Leaves out what repeats an item before it in the document.
+pub(super) fn distinct(entries: Placed, problems: &mut Problems) -> Placed {
+    let mut by_item: Vec<usize> = (0..entries.len()).collect();
+    by_item.sort_by_key(|at| entries[*at].1.item);
+    let (mut seen, mut repeats) = (HashSet::new(), HashSet::new());
+    for at in by_item {
+        let (entry, origin) = &entries[at];
         // Without id and link the text is all that tells two entries apart.
         let text = (entry.guid.is_none() && entry.link.is_none())
-            .then(|| (entry.summary.clone(), entry.content.clone()));
-        let key =
-            (entry.guid.clone(), entry.link.clone(), entry.title.clone(), entry.published, text);
-        if !seen.insert(key) && !is_nameless(&entry) {
+            .then_some((&entry.summary, &entry.content));
+        let key = (&entry.guid, &entry.link, &entry.title, entry.published, text);
+        if !seen.insert(key) && !is_nameless(entry) {
             problems.add(Some(origin.item), "it repeats another item and is left out");
-            continue;
+            repeats.insert(at);
         }
-        if entry.language.is_none() {
-            entry.language = language.map(str::to_owned);
-        }
-        kept.push((entry, origin));
     }
-    if !runs_forward(&kept) {
-        kept.reverse();
-    }
-    if kept.iter().all(|(entry, _)| date(entry).is_some()) {
-        // Stable: entries of one moment keep the order they have by now.
-        kept.sort_by_key(|(entry, _)| date(entry));
-    }
-    kept
+    drop(seen);
+    let kept = entries.into_iter().enumerate().filter(|(at, _)| !repeats.contains(at));
+    kept.map(|(_, placed)| placed).collect()
 }
 
 /// Whether nothing tells an entry from any other; whoever looks for news passes over it.
@@ -82,11 +89,11 @@ mod tests {
     use super::*;
 
     fn settled(entries: &[(&str, Option<u64>)]) -> String {
-        let entries = entries.iter().map(|(guid, ms)| {
+        let entries = entries.iter().zip(1..).map(|((guid, ms), item)| {
             let (guid, published) = (Some((*guid).to_owned()), ms.map(Time::from_millis));
-            (Entry { guid, published, ..Entry::default() }, Origin::default())
+            (Entry { guid, published, ..Entry::default() }, Origin { item, link: None })
         });
-        let settled = settle(entries.collect(), None, &mut Problems::default());
+        let settled = distinct(settle(entries.collect(), None), &mut Problems::default());
         settled.into_iter().filter_map(|(entry, _)| entry.guid).collect()
     }
 

@@ -336,6 +336,7 @@ impl<'a> Repair<'a, '_> {
             let Some(value) = tag.attribute(key).map(clean::attribute) else { continue };
             let value = match *key {
                 "href" | "url" => {
+                    let value = clean::unescaped(value);
                     let link = clean::link(&value, base.as_deref());
                     if name.ends_with("link") && is_alternate(tag) {
                         self.note_link(&value, link.as_deref());
@@ -422,7 +423,7 @@ impl<'a> Repair<'a, '_> {
             }
         }
         let fact = self.item.is_none() && self.facts.field(capture.name, &value);
-        if !value.is_empty() && !fact {
+        if (!value.is_empty() || capture.how == How::Said) && !fact {
             capture.write(&value, self.out());
         }
         self.pop();

@@ -1,17 +1,15 @@
 //! A sound RSS document to entries, by the `rss` crate.
 
 use super::extras::{self, Extras, categorise, date, enclose};
-use super::{Head, clean};
+use super::{Head, Typed, clean};
 use crate::model::Entry;
 
 /// Hosts of a service that rewrote links to count clicks and is no more; beside its link a feed
 /// may still name the real one.
 const CLICK_COUNTERS: [&str; 2] = ["feedproxy.google.com", "feeds.feedburner.com"];
 
-/// The feed's head and its items in document order.
-///
-/// With each goes whether its guid says that it is the address too.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<(Entry, bool)>), rss::Error> {
+/// The feed's head and its items in document order; a guid that says so is the address too.
+pub(super) fn read(xml: &str) -> Result<(Head, Vec<Typed>), rss::Error> {
     let channel = rss::Channel::read_from(xml.as_bytes())?;
     let title = clean::title_of_html(channel.title());
     let language =
@@ -21,8 +19,22 @@ pub(super) fn read(xml: &str) -> Result<(Head, Vec<(Entry, bool)>), rss::Error> 
         language: language.and_then(extras::language),
         ..Head::default()
     };
-    let permalink = |item: &rss::Item| item.guid().is_some_and(rss::Guid::is_permalink);
-    Ok((head, channel.items().iter().map(|item| (entry(item), permalink(item))).collect()))
+    let typed = |item: &rss::Item| {
+        let mut entry = entry(item);
+        let real = real(item, entry.link.as_deref());
+        let counted = real.and_then(|real| entry.link.replace(real));
+        let by_id = item.guid().is_some_and(rss::Guid::is_permalink);
+        Typed { entry, by_id, counted }
+    };
+    Ok((head, channel.items().iter().map(typed).collect()))
+}
+
+/// The real address beside one that counts clicks.
+fn real(item: &rss::Item, link: Option<&str>) -> Option<String> {
+    let host = link?.split('/').nth(2).unwrap_or_default();
+    let counted = CLICK_COUNTERS.iter().any(|counter| host.eq_ignore_ascii_case(counter));
+    let real = Extras(item.extensions()).text("feedburner", "origLink").filter(|_| counted);
+    real.map(str::to_owned)
 }
 
 fn entry(item: &rss::Item) -> Entry {
@@ -71,6 +83,7 @@ fn entry(item: &rss::Item) -> Entry {
         enclose(&mut entry.enclosures, enclosure.url(), Some(enclosure.mime_type()), None);
     }
     extras.media(&mut entry.enclosures);
+    extras.overrides(&mut entry);
     entry
 }
 
@@ -81,15 +94,8 @@ fn link(item: &rss::Item, extras: &Extras<'_, rss::extension::Extension>) -> Opt
     };
     let atom = || extras.all("atom", "link").find(alternate).map(|e| e.attrs["href"].as_str());
     let permalink = || item.guid().filter(|guid| guid.is_permalink()).map(rss::Guid::value);
-    let link = item
-        .link()
+    item.link()
         .or_else(atom)
         .and_then(|link| clean::link(link, None))
-        .or_else(|| permalink().and_then(|link| clean::link(link, None)));
-    let counted = link.as_deref().is_some_and(|link| {
-        let host = link.split('/').nth(2).unwrap_or_default();
-        CLICK_COUNTERS.iter().any(|counter| host.eq_ignore_ascii_case(counter))
-    });
-    let real = extras.text("feedburner", "origLink").filter(|_| counted);
-    real.map(str::to_owned).or(link)
+        .or_else(|| permalink().and_then(|link| clean::link(link, None)))
 }

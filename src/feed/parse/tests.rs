@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::Time;
 
+mod meant;
+
 const RSS: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"
  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:m="http://search.yahoo.com/mrss/">
@@ -249,6 +251,8 @@ fn names_of_one_format_are_understood_in_the_other() {
 fn items_that_nothing_tells_apart_are_one_but_empty_ones_are_counted() {
     let twice = "<item><title>One</title><link>https://example.org/1</link></item>".repeat(2);
     let feed = read(&format!("<rss><channel>{twice}<item/><item/></channel></rss>"));
+    assert_eq!(feed.entries.len(), 4, "as it stands");
+    let feed = feed.distinct();
     assert_eq!(titles(&feed).iter().filter(|title| **title == "One").count(), 1);
     assert_eq!(feed.entries.len(), 3);
     assert_eq!(feed.problems[0].to_string(), "item 2: it repeats another item and is left out");
@@ -413,9 +417,12 @@ fn an_endless_feed_in_old_order_gives_its_newest_items() {
 }
 
 #[tokio::test]
-async fn the_thread_for_it_gives_the_same() {
+async fn the_thread_for_it_gives_the_same_but_for_repeats() {
     let feed = parse_off_thread(RSS.into(), None, None).await.unwrap();
     assert_eq!(feed, read(RSS));
+    let twice = RSS.replace("<item>", "<item><guid>0</guid></item><item>");
+    let feed = parse_off_thread(twice.clone().into(), None, None).await.unwrap();
+    assert_eq!((feed.entries.len(), read(&twice).entries.len()), (4, 6));
 }
 
 const SOUP: &[&str] = &[

@@ -197,6 +197,13 @@ pub(super) struct Told<'a> {
     pub(super) http: Option<u16>,
 }
 
+impl<'a> Told<'a> {
+    /// What the daemon does by itself.
+    pub(super) const fn by_daemon(detail: &'a str) -> Self {
+        Self { who: "daemon", detail, http: None }
+    }
+}
+
 /// One transaction's worth of work.
 pub(super) struct Batch<'txn, 'core> {
     pub(super) tables: Tables<'txn>,

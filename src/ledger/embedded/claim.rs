@@ -142,7 +142,7 @@ impl Batch<'_, '_> {
         if let Some((why, wait)) = self.falls_over()? {
             return Ok(Claim::NotNow { wait: Some(wait), why });
         }
-        if let Some(no) = self.walls(id)? {
+        if let Some(no) = self.walls(id, Count::Claims)? {
             return Ok(no);
         }
         let how = format!("{} {}", request.method.as_str(), request.path);
@@ -158,8 +158,8 @@ impl Batch<'_, '_> {
         }))
     }
 
-    /// Every wall that stands before a claim, whoever claims; `None` where all are open.
-    pub(super) fn walls(&self, id: DeliveryId) -> Result<Option<Claim>, LedgerError> {
+    /// Every wall that stands before a call, whoever claims it; `None` where all are open.
+    pub(super) fn walls(&self, id: DeliveryId, count: Count) -> Result<Option<Claim>, LedgerError> {
         if let Some(why) = self.stopped()? {
             return Ok(Some(Claim::NotNow { wait: None, why }));
         }
@@ -176,7 +176,7 @@ impl Batch<'_, '_> {
         if let Some(until) = lane.rests_until.filter(|until| *until > self.now) {
             return Ok(Some(self.wait_until(until, format!("{lane_name} rests after failures"))));
         }
-        let claims = self.counted(lane.number, lane_caps.most())?;
+        let claims = self.counted(count.of(lane.number), lane_caps.most())?;
         if let Some((until, why)) = caps::next_allowed(lane_caps, &claims, self.now) {
             return Ok(Some(self.wait_until(until, format!("{lane_name}: {why}"))));
         }
@@ -274,6 +274,34 @@ impl Batch<'_, '_> {
 
     fn wait_until(&self, until: Time, why: String) -> Claim {
         Claim::NotNow { wait: Some(until.since(self.now)), why }
+    }
+}
+
+/// What a lane's caps count: publish calls, and beside them the calls that change posts. Taking away what
+/// went wrong must not wait for the day on which nothing more may go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// Claims of deliveries.
+    Claims,
+    /// Claims of changes.
+    Amends,
+}
+
+impl Count {
+    /// Stands before the number of a lane where its changes are counted.
+    const AMENDS: u32 = 1 << 31;
+
+    /// Under which number a lane's claims of this kind stand.
+    pub(super) const fn of(self, lane: u32) -> u32 {
+        match self {
+            Self::Claims => lane,
+            Self::Amends => lane | Self::AMENDS,
+        }
+    }
+
+    /// Both numbers of a lane.
+    pub(super) const fn both(lane: u32) -> [u32; 2] {
+        [Self::Claims.of(lane), Self::Amends.of(lane)]
     }
 }
 

@@ -5,14 +5,22 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ledger::{LedgerError, caps};
-use crate::model::{Status, Time};
+use crate::model::{Stand, Status, Time};
 
 use super::batch::Batch;
+use super::claim::Count;
 use super::records::{Agenda, DeliveryRow};
 use super::time::Set;
 
-const LISTS: [Agenda; 5] =
-    [Agenda::Due, Agenda::Doubt, Agenda::Claimed, Agenda::Held, Agenda::Settling];
+const LISTS: [Agenda; 7] = [
+    Agenda::Due,
+    Agenda::Doubt,
+    Agenda::Claimed,
+    Agenda::Held,
+    Agenda::Settling,
+    Agenda::Amend,
+    Agenda::Stuck,
+];
 
 impl Batch<'_, '_> {
     /// Moves the ledger's time to where the clock was set.
@@ -26,7 +34,7 @@ impl Batch<'_, '_> {
         // Claims stand as old as was counted, on either side of a gap. Where the clock goes back, those that
         // count no more go with it: left where they are they would lie ahead, and count for ever.
         let counts = before.min(self.now).minus(caps::LONGEST);
-        for lane in 1..=self.numbers.lane {
+        for lane in (1..=self.numbers.lane).flat_map(Count::both) {
             self.tables.move_claims(lane, counts, |time| set.shift.of(time))?;
         }
         for (name, mut lane) in self.tables.lanes()? {
@@ -38,8 +46,12 @@ impl Batch<'_, '_> {
         self.move_starts(&moved)?;
         self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
-        for (_, feed) in self.feed_rows()? {
-            settling.extend(feed.settling);
+        for (name, mut feed) in self.feed_rows()? {
+            settling.extend(&feed.settling);
+            if !feed.missing.is_empty() {
+                feed.missing = feed.missing.into_iter().map(|gone| gone.moved(&moved)).collect();
+                self.set_feed_row(&name, &feed)?;
+            }
         }
         for list in LISTS {
             for (_, id) in self.listed(list, usize::MAX)? {
@@ -70,7 +82,7 @@ impl Batch<'_, '_> {
         slept: Duration,
     ) -> Result<(), LedgerError> {
         let counts = since.minus(caps::LONGEST);
-        for lane in 1..=self.numbers.lane {
+        for lane in (1..=self.numbers.lane).flat_map(Count::both) {
             self.tables.move_claims(lane, counts, |time| time.plus(slept))?;
         }
         Ok(())
@@ -90,6 +102,15 @@ fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> Del
     });
     if let Some(ready) = &mut next.staged {
         ready.at = moved(ready.at);
+    }
+    if let Some(amend) = &mut next.amend {
+        match &mut amend.amend.stand {
+            Stand::Wanted { not_before: at, .. }
+            | Stand::GivenUp { at, .. }
+            | Stand::Done { at }
+            | Stand::Gone { at, .. } => *at = moved(*at),
+        }
+        amend.edited = amend.edited.map(moved);
     }
     for absent in &mut next.absent {
         *absent = moved(*absent);

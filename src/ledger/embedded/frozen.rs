@@ -224,7 +224,7 @@ impl Frozen {
         for item in table.range::<&[u8]>(&from[..]..=&to[..]).map_err(broken)? {
             let (key, row) = item.map_err(broken)?;
             let row: EntryRow = records::decode(key.value(), row.value())?;
-            tell(Record::Entry(EntryRecord {
+            tell(Record::Entry(Box::new(EntryRecord {
                 number: number_at(key.value()),
                 id: row.id,
                 feed: row.feed,
@@ -232,7 +232,7 @@ impl Frozen {
                 line: row.line,
                 same_as: row.same_as,
                 entry: row.entry,
-            }))?;
+            })))?;
         }
         let table = self.txn.open_table(ALIAS).map_err(broken)?;
         for item in table.range::<&[u8]>(&[FINGERPRINT][..]..).map_err(broken)? {

@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 use super::batch::Batch;
-use super::claim::By;
+use super::claim::{By, Count};
 use super::records::{Agenda, DeliveryRow, EntryRow};
 use super::settle::without_request;
 
@@ -142,7 +142,7 @@ impl Batch<'_, '_> {
             let row = self.delivery(id)?;
             return Ok(Moved::To(row.status));
         };
-        match self.walls(id)? {
+        match self.walls(id, Count::Claims)? {
             Some(Claim::NotNow { wait, why }) => return Ok(Moved::NotNow { wait, why }),
             Some(_) => return Err(LedgerError::Refused("it cannot be begun".to_owned())),
             None => {}

@@ -242,7 +242,7 @@ impl<'txn> Work<'txn> {
                 let row = FeedRow { number: feed.number, ..FeedRow::default() };
                 self.tables.set_feed(&feed.name, &row)?;
             }
-            Record::Entry(entry) => self.entry(entry)?,
+            Record::Entry(entry) => self.entry(*entry)?,
             Record::Alias { fingerprint, entry } => {
                 let bytes = HEXLOWER.decode(fingerprint.as_bytes()).ok();
                 let bytes = bytes.and_then(|b| <[u8; 32]>::try_from(b).ok());
@@ -331,6 +331,7 @@ impl<'txn> Work<'txn> {
             absent: Vec::new(),
             staged: None,
             request: None,
+            amend: None,
             lines,
         };
         self.tables.set_delivery(id, None, &row, None)?;

@@ -15,6 +15,7 @@ mod agree;
 #[cfg(test)]
 mod agree_tests;
 mod alerts;
+mod amend;
 mod batch;
 mod claim;
 mod clock_set;
@@ -45,6 +46,7 @@ mod tables;
 mod tests;
 mod time;
 mod trust;
+mod upkeep;
 mod verify;
 mod writer;
 
@@ -55,9 +57,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::model::{DeliveryId, FeedState, Guarantee, Request, Staged, Status};
+use crate::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged, Status};
 
 use super::alert::Concern;
+use super::amend::{AmendClaim, AmendSettled, AmendSpent, Moot, Retract, RetractStep};
+use super::upkeep::{Missing, Page};
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
     Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
@@ -274,6 +278,40 @@ impl Ledger for Embedded {
 
     fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
         self.call(move |batch| batch.stage(delivery, staged))
+    }
+
+    fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>> {
+        self.call(move |batch| batch.retract(&what, &who))
+    }
+
+    fn missing(&self, feed: &str) -> Reply<Vec<Missing>> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.missing(&feed))
+    }
+
+    fn looked(&self, feed: &str, entry: u64, page: Page) -> Reply<bool> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.looked(&feed, entry, &page))
+    }
+
+    fn claim_amend(
+        &self,
+        delivery: DeliveryId,
+        change: Change,
+        request: Request,
+        saying: Option<String>,
+    ) -> Reply<AmendClaim> {
+        self.call(move |batch| batch.claim_amend(delivery, change, request, saying))
+    }
+
+    fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled> {
+        let (delivery, number, http) = (spent.delivery, spent.number, spent.http);
+        let effect = spent.effect.clone();
+        self.call(move |batch| batch.settle_amend(delivery, number, &effect, http))
+    }
+
+    fn moot_amend(&self, delivery: DeliveryId, change: Change, moot: Moot) -> Reply<Option<Amend>> {
+        self.call(move |batch| batch.moot_amend(delivery, change, &moot))
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {

@@ -274,7 +274,12 @@ impl Batch<'_, '_> {
                 return Ok(step(self, id, &row, true, "it was held and is let go"));
             }
             (Status::Published { .. }, None) => {
-                return Ok(step(self, id, &row, false, "it has it"));
+                let amend = row.amend.as_ref().map(|amend| &amend.amend);
+                let why = match amend {
+                    Some(amend) if amend.is_away() => "it had it, and it is not there any more",
+                    _ => "it has it",
+                };
+                return Ok(step(self, id, &row, false, why));
             }
             (Status::InDoubt { .. }, None) => {
                 return Ok(step(self, id, &row, false, "it may have it: look, then resolve it"));
@@ -337,6 +342,7 @@ impl Batch<'_, '_> {
             absent: Vec::new(),
             staged: None,
             request: None,
+            amend: None,
             lines: Vec::new(),
         };
         if !replay.dry_run {

@@ -7,7 +7,7 @@ use crate::ledger::{
     Selection, Waiting, Work, caps, journal,
 };
 use crate::model::identity::aliases;
-use crate::model::{DeliveryId, Entry, EntryId, Status, Time, Why};
+use crate::model::{DeliveryId, Entry, EntryId, Stand, Status, Time, Why};
 
 use super::batch::Batch;
 use super::claim::no_room;
@@ -40,6 +40,7 @@ impl Batch<'_, '_> {
         let mut wake: Option<Time> = asks;
         let mut sooner = |time: Time| wake = Some(wake.map_or(time, |w| w.min(time)));
         let mut next: Option<(Time, DeliveryId)> = None;
+        let mut amend: Option<DeliveryId> = None;
         for group in groups {
             for (look, id) in self.tables.agenda(Agenda::Doubt, group, 1)? {
                 let row = self.delivery(id)?;
@@ -57,6 +58,19 @@ impl Batch<'_, '_> {
                     next = Some((time, id));
                 }
             }
+            for (time, id) in self.tables.agenda(Agenda::Amend, group, 1)? {
+                if time > self.now {
+                    sooner(time);
+                } else {
+                    amend = amend.or(Some(id));
+                }
+            }
+        }
+        if let (None, Some(id)) = (next, amend) {
+            // What is new comes before what is changed.
+            let row = self.delivery(id)?;
+            let work = self.amend_work(id, row)?.map(|work| Work::Amend(Box::new(work)));
+            return Ok(Waiting { work, wake: None });
         }
         match next {
             Some((_, id)) => {
@@ -86,6 +100,15 @@ impl Batch<'_, '_> {
             Status::Due { .. } => {
                 let work = Work::Due(Box::new(self.due_work(id, row)?));
                 Ok(Waiting { work: Some(work), wake: None })
+            }
+            Status::Published { .. } => {
+                let wanted = row.amend.as_ref().map(|amend| amend.amend.stand.clone());
+                let Some(Stand::Wanted { not_before, .. }) = wanted else { return nothing(None) };
+                if not_before > self.now {
+                    return nothing(Some(not_before.since(self.now)));
+                }
+                let work = self.amend_work(id, row)?.map(|work| Work::Amend(Box::new(work)));
+                Ok(Waiting { work, wake: None })
             }
             _ => nothing(None),
         }
@@ -164,6 +187,7 @@ impl Batch<'_, '_> {
                 Status::Due { .. } => self.quiet_until(id.group),
                 _ => None,
             },
+            amend: row.amend.as_ref().map(|amend| amend.amend.clone()),
         }
     }
 
@@ -223,7 +247,15 @@ impl Batch<'_, '_> {
     }
 
     pub(super) fn waiting(&mut self, limit: usize) -> Result<Vec<DeliveryView>, LedgerError> {
-        let lists = [Agenda::Doubt, Agenda::Held, Agenda::Claimed, Agenda::Due, Agenda::Settling];
+        let lists = [
+            Agenda::Doubt,
+            Agenda::Stuck,
+            Agenda::Held,
+            Agenda::Claimed,
+            Agenda::Due,
+            Agenda::Settling,
+            Agenda::Amend,
+        ];
         let mut views = Vec::new();
         for list in lists {
             for (_, id) in self.listed(list, limit.saturating_sub(views.len()))? {
@@ -319,6 +351,7 @@ impl Batch<'_, '_> {
             groups,
             oldest_held: self.listed(Agenda::Held, 1)?.first().map(|(since, _)| *since),
             oldest_by_hand: self.oldest_by_hand()?,
+            oldest_stuck: self.listed(Agenda::Stuck, 1)?.first().map(|(since, _)| *since),
             oldest_doubt,
             oldest_settling: self.listed(Agenda::Settling, 1)?.first().map(|(look, _)| *look),
             claims: self.numbers.claim,

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerError;
-use crate::model::{DeliveryId, Entry, EntryId, IdempotencyKey, Request, Staged, Status, Time};
+use crate::model::{
+    Amend, DeliveryId, Entry, EntryId, IdempotencyKey, Request, Staged, Stand, Status, Time,
+};
 
 use super::time::Kept;
 
@@ -157,8 +159,58 @@ pub(super) struct DeliveryRow {
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
+    /// What has become of its post, or is to become of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) amend: Option<Box<AmendRow>>,
     /// Its lines in the journal.
     pub(super) lines: Vec<u64>,
+}
+
+/// What becomes of a post after readers have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AmendRow {
+    #[serde(flatten)]
+    pub(super) amend: Amend,
+    /// The exact call, while nobody knows whether it was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<Request>,
+    /// The number of the permit that is out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) permit: Option<u64>,
+    /// What the entry said when the post was made, while the post says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) was: Option<Entry>,
+    /// The fingerprint of what the call that is out gives it to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) saying: Option<String>,
+    /// The fingerprint of what it was last given to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
+    /// Whether its entry has changed since the call that is out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
+    /// How often it was given another text, and when last.
+    #[serde(default)]
+    pub(super) edits: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) edited: Option<Time>,
+}
+
+impl AmendRow {
+    /// A change without a past.
+    pub(super) const fn of(amend: Amend) -> Self {
+        Self {
+            amend,
+            request: None,
+            permit: None,
+            was: None,
+            saying: None,
+            said: None,
+            again: false,
+            edits: 0,
+            edited: None,
+        }
+    }
 }
 
 /// What stands ready, and since when.
@@ -229,6 +281,8 @@ pub(super) struct Numbers {
     pub(super) entry: u64,
     /// The newest claim.
     pub(super) claim: u64,
+    /// The newest call that changes a post.
+    pub(super) amend: u64,
     /// The ledger's time when this was written, and what is kept of it.
     pub(super) latest: Time,
     pub(super) time: Kept,
@@ -280,6 +334,10 @@ pub(super) enum Agenda {
     Held = 4,
     /// Due, with its settle window still open: by the moment of its second look.
     Settling = 5,
+    /// Published, with a change wanted: by its `not_before`.
+    Amend = 6,
+    /// Published and to be taken away, which cannot be done: by the moment since which.
+    Stuck = 7,
 }
 
 impl Agenda {
@@ -291,6 +349,14 @@ impl Agenda {
             (Status::InDoubt { next_look, .. }, _) => Some((Self::Doubt, *next_look)),
             (Status::Claimed { .. }, _) => Some((Self::Claimed, row.since)),
             (Status::Held { .. }, _) => Some((Self::Held, row.since)),
+            (Status::Published { .. }, _) => {
+                let amend = &row.amend.as_ref()?.amend;
+                match amend.stand {
+                    Stand::Wanted { not_before, .. } => Some((Self::Amend, not_before)),
+                    Stand::GivenUp { at, .. } if amend.is_stuck() => Some((Self::Stuck, at)),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ const BREAKER_FAILURES: u32 = 3;
 /// The breaker's first rest; each further failure doubles it.
 const REST_FIRST: Duration = Duration::from_secs(60);
 /// The breaker's longest rest.
-const REST_MAX: Duration = Duration::from_secs(6 * 3_600);
+pub(super) const REST_MAX: Duration = Duration::from_secs(6 * 3_600);
 /// A platform that asks for more patience than this is asked again after it.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
 /// The longest pause between two attempts of one delivery.
@@ -43,7 +43,6 @@ impl Batch<'_, '_> {
             }
         };
         let entry = self.tables.entry(id.entry)?;
-        let lane_name = self.core.audience(id.group).map(|(_, lane)| lane.name.clone());
         let doubt_after = self.core.doubt_after(id.group);
         let (event, detail) = self.event(outcome, attempt, maybe, doubt_after);
         let mut before = row;
@@ -57,19 +56,27 @@ impl Batch<'_, '_> {
         let told = Told { who: "daemon", detail: &detail, http };
         let row = self.applied(id, &before, &entry, event, told)?;
         self.core.settled.push(number);
-        let mut lane_stopped = None;
-        if let Some(name) = lane_name {
-            let mut lane = self.tables.lane(&name)?;
-            let was = lane.clone();
-            weigh(&mut lane, outcome, self.now);
-            if lane.stopped != was.stopped {
-                lane_stopped = lane.stopped.clone();
-            }
-            if lane != was {
-                self.tables.set_lane(&name, &lane)?;
-            }
-        }
+        let lane_stopped = self.weigh_lane(id, outcome)?;
         Ok(Settled { status: row.status, lane_stopped })
+    }
+
+    /// What an outcome means for its lane; comes back with what stopped it, if this did.
+    pub(super) fn weigh_lane(
+        &mut self,
+        id: DeliveryId,
+        outcome: &Outcome,
+    ) -> Result<Option<String>, LedgerError> {
+        let Some(name) = self.core.audience(id.group).map(|(_, lane)| lane.name.clone()) else {
+            return Ok(None);
+        };
+        let mut lane = self.tables.lane(&name)?;
+        let was = lane.clone();
+        weigh(&mut lane, outcome, self.now);
+        if lane != was {
+            self.tables.set_lane(&name, &lane)?;
+        }
+        let is_news = lane.stopped != was.stopped;
+        Ok(lane.stopped.filter(|_| is_news))
     }
 
     fn event(
@@ -195,7 +202,7 @@ fn weigh(lane: &mut LaneRow, outcome: &Outcome, now: Time) {
 }
 
 /// `first`, doubled `times - 1` times, at most `max`.
-fn growing(first: Duration, times: u32, max: Duration) -> Duration {
+pub(super) fn growing(first: Duration, times: u32, max: Duration) -> Duration {
     first.saturating_mul(1 << times.saturating_sub(1).min(20)).min(max)
 }
 

@@ -39,6 +39,8 @@ pub enum Manner {
     Expires,
     /// Does not take it: it does not like it.
     Refuses,
+    /// The daemon is killed in the middle of it, and it is taken or not.
+    Kills(bool),
 }
 
 /// One case.

@@ -12,7 +12,7 @@ use oncecast::flow::deliver::{Lane, Next};
 use oncecast::flow::poll::Poller;
 use oncecast::flow::{Bell, Parts, Pulse};
 use oncecast::ledger::embedded::Embedded;
-use oncecast::ledger::{Ledger, Work};
+use oncecast::ledger::{EntryView, Ledger, Work};
 use oncecast::model::{Status, Time};
 use oncecast::wire::{Fuse, Http, Wire};
 use tokio::sync::Semaphore;
@@ -168,9 +168,14 @@ impl House {
 
     /// Where the delivery of the new post stands.
     pub async fn status(&self) -> Status {
+        self.entry().await.deliveries.remove(0).status
+    }
+
+    /// The new post.
+    pub async fn entry(&self) -> EntryView {
         let mut found = self.parts.ledger.find(NEW).await.unwrap();
         assert_eq!(found.len(), 1);
-        found.remove(0).deliveries.remove(0).status
+        found.remove(0)
     }
 
     /// Lets so much time go by; true where it was killed in the middle.
@@ -206,6 +211,7 @@ async fn step(poller: &Poller, lane: &mut Lane, ledger: &dyn Ledger) -> Duration
         let next = match waiting.work {
             Some(Work::Due(due)) => lane.deliver(&due).await.unwrap(),
             Some(Work::Doubt(doubt)) => lane.look(&doubt).await.unwrap(),
+            Some(Work::Amend(amend)) => lane.amend(&amend).await.unwrap(),
             None => waiting.wake.map_or(Next::Bell, Next::Wait),
         };
         match next {

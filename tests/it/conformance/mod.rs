@@ -4,6 +4,7 @@
 //! One table, adapter by case. `ONCECAST_BLESS=1 cargo test --test it conformance` writes what is seen now
 //! into `tests/golden/conformance.txt`; the laws in [`assert_laws`] hold whatever is written there.
 
+mod after;
 mod cases;
 mod check;
 mod house;
@@ -11,6 +12,7 @@ mod kills;
 mod platforms;
 mod server;
 mod twins;
+mod vanished;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -83,6 +83,8 @@ pub struct Server {
 struct Desk {
     platform: Mutex<Box<dyn Platform>>,
     case: Case,
+    /// What becomes of the next call that changes a post; every later one is taken.
+    change: Mutex<Manner>,
     clock: Arc<TokioClock>,
     calls: Mutex<Calls>,
     /// Somebody waits for an answer that will not come.
@@ -106,6 +108,8 @@ struct Calls {
     /// When each publish call came.
     publishes: Vec<Time>,
     strayed: usize,
+    /// Calls that change a post.
+    changes: usize,
     /// Requests that are not done with.
     open: usize,
     /// All that came.
@@ -129,7 +133,8 @@ impl Server {
         let (calls, hanging) = (Mutex::default(), Notify::new());
         let platform = Mutex::new(platform);
         let dying = Notify::new();
-        let desk = Arc::new(Desk { platform, case: *case, clock, calls, hanging, cut, dying });
+        let (case, change) = (*case, Mutex::new(Manner::Takes));
+        let desk = Arc::new(Desk { platform, case, change, clock, calls, hanging, cut, dying });
         let ours = Arc::clone(&desk);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -146,6 +151,21 @@ impl Server {
 
     pub fn with<T>(&self, read: impl FnOnce(&dyn Platform) -> T) -> T {
         read(self.desk.platform.lock().unwrap().as_ref())
+    }
+
+    /// What becomes of the next call that changes a post.
+    pub fn meets_changes(&self, manner: Manner) {
+        *self.desk.change.lock().unwrap() = manner;
+    }
+
+    /// The platform, for those who own the account.
+    pub fn owner<T>(&self, act: impl FnOnce(&mut dyn Platform) -> T) -> T {
+        act(self.desk.platform.lock().unwrap().as_mut())
+    }
+
+    /// How many calls to change a post came.
+    pub fn changed(&self) -> usize {
+        self.desk.calls.lock().unwrap().changes
     }
 
     pub async fn hangs(&self) {
@@ -205,6 +225,11 @@ impl Desk {
         if self.is_down(call.now) {
             return self.answer(&mut stream, Answer::text(503, "")).await;
         }
+        if self.platform.lock().unwrap().changes(&call) {
+            self.calls.lock().unwrap().changes += 1;
+            let manner = std::mem::replace(&mut *self.change.lock().unwrap(), Manner::Takes);
+            return self.perform(&mut stream, manner, &call).await;
+        }
         let publishes = self.platform.lock().unwrap().publishes(&call);
         if !publishes {
             let answer = self.platform.lock().unwrap().answer(&call);
@@ -240,7 +265,10 @@ impl Desk {
         manner: Manner,
         call: &Call,
     ) -> std::io::Result<()> {
-        let take = || self.platform.lock().unwrap().take(call);
+        let take = || {
+            let mut platform = self.platform.lock().unwrap();
+            if platform.changes(call) { platform.change(call) } else { platform.take(call) }
+        };
         let answer = match manner {
             Manner::Takes => take(),
             Manner::Drops => {
@@ -282,6 +310,14 @@ impl Desk {
             }
             Manner::Points => Answer::text(307, "").with("location", ELSEWHERE),
             Manner::Expires => self.platform.lock().unwrap().expire(),
+            Manner::Kills(taken) => {
+                if taken {
+                    take();
+                }
+                self.dying.notify_one();
+                while stream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {}
+                return Ok(());
+            }
             Manner::Refuses => self.platform.lock().unwrap().refuse(),
         };
         self.answer(stream, answer).await

@@ -114,6 +114,7 @@ pub async fn at_a_real_socket(manner: Real) -> usize {
         match ledger.due("hook").await.expect("readable").work {
             Some(Work::Due(due)) => drop(lane.deliver(&due).await.expect("went")),
             Some(Work::Doubt(doubt)) => drop(lane.look(&doubt).await.expect("went")),
+            Some(Work::Amend(amend)) => drop(lane.amend(&amend).await.expect("went")),
             None => {}
         }
     }

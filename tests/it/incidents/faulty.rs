@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::alert::Concern;
+use oncecast::ledger::upkeep;
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Status,
-    Verdict, Waiting, hand, journal,
+    Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
+    Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
+    Retract, RetractStep, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
+    journal,
 };
-use oncecast::model::{DeliveryId, FeedState, Guarantee, Request, Staged};
+use oncecast::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged};
 
 /// How often each verb fails.
 #[derive(Debug, Default)]
@@ -102,6 +104,30 @@ impl Ledger for Faulty {
     }
     fn stage(&self, delivery: DeliveryId, staged: Staged) -> Reply<bool> {
         self.real.stage(delivery, staged)
+    }
+    fn retract(&self, what: Retract, who: String) -> Reply<Vec<RetractStep>> {
+        self.real.retract(what, who)
+    }
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
+        self.real.missing(feed)
+    }
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool> {
+        self.real.looked(feed, entry, page)
+    }
+    fn claim_amend(
+        &self,
+        delivery: DeliveryId,
+        change: Change,
+        request: Request,
+        saying: Option<String>,
+    ) -> Reply<AmendClaim> {
+        self.real.claim_amend(delivery, change, request, saying)
+    }
+    fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled> {
+        self.real.settle_amend(spent)
+    }
+    fn moot_amend(&self, delivery: DeliveryId, change: Change, moot: Moot) -> Reply<Option<Amend>> {
+        self.real.moot_amend(delivery, change, moot)
     }
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {
         self.real.unfit(delivery, why)

@@ -297,6 +297,7 @@ async fn work(lane: &mut Lane, ledger: &dyn Ledger) -> Duration {
             Ok(waiting) => match waiting.work {
                 Some(Work::Due(due)) => lane.deliver(&due).await,
                 Some(Work::Doubt(doubt)) => lane.look(&doubt).await,
+                Some(Work::Amend(amend)) => lane.amend(&amend).await,
                 None => Ok(waiting.wake.map_or(Next::Bell, Next::Wait)),
             },
         };

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use oncecast::ledger::embedded::Embedded;
 use oncecast::ledger::{
-    Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
-    Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Sight, Spent,
-    Verdict, Waiting, Who, Work, journal,
+    Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
+    Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
+    Retract, RetractStep, Selection, Settled, Setup, Sight, Spent, Verdict, Waiting, Who, Work,
+    journal,
 };
-use oncecast::ledger::{alert, hand};
-use oncecast::model::{DeliveryId, Entry, FeedState, Guarantee, Request, Staged, Status};
+use oncecast::ledger::{alert, hand, upkeep};
+use oncecast::model::{
+    Amend, Change, DeliveryId, Entry, FeedState, Guarantee, Request, Staged, Status,
+};
 
 use super::plan::Defect;
 use super::truth::{Post, post_in, post_of_title};
@@ -163,6 +166,7 @@ impl Ledger for Watched {
                 let due = match work {
                     Work::Due(due) => due,
                     Work::Doubt(doubt) => &doubt.due,
+                    Work::Amend(amend) => &amend.due,
                 };
                 let post = due.entry.link.as_deref().and_then(post_in);
                 world.state().laws.offered(due.id, lane, post);
@@ -235,6 +239,34 @@ impl Ledger for Watched {
 
     fn alert(&self, group: &str, every: Duration, concerns: Vec<alert::Concern>) -> Reply<usize> {
         self.inner.alert(group, every, concerns)
+    }
+
+    fn retract(&self, what: Retract, who: String) -> Reply<Vec<RetractStep>> {
+        self.inner.retract(what, who)
+    }
+
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
+        self.inner.missing(feed)
+    }
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool> {
+        self.inner.looked(feed, entry, page)
+    }
+    fn claim_amend(
+        &self,
+        delivery: DeliveryId,
+        change: Change,
+        request: Request,
+        saying: Option<String>,
+    ) -> Reply<AmendClaim> {
+        self.inner.claim_amend(delivery, change, request, saying)
+    }
+
+    fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled> {
+        self.inner.settle_amend(spent)
+    }
+
+    fn moot_amend(&self, delivery: DeliveryId, change: Change, moot: Moot) -> Reply<Option<Amend>> {
+        self.inner.moot_amend(delivery, change, moot)
     }
 
     fn unfit(&self, delivery: DeliveryId, why: String) -> Reply<()> {

@@ -30,6 +30,11 @@ impl Pds {
         )
     }
 
+    /// Stands for the hash of a record.
+    fn cid(record: &Value) -> String {
+        format!("c{}", record.to_string().len())
+    }
+
     fn uri(rkey: &str) -> String {
         format!("at://did:plc:abc/app.bsky.feed.post/{rkey}")
     }
@@ -46,6 +51,40 @@ impl Platform for Pds {
 
     fn publishes(&self, call: &Call) -> bool {
         call.is("POST", "/xrpc/com.atproto.repo.putRecord")
+    }
+
+    fn changes(&self, call: &Call) -> bool {
+        let deletes = call.is("POST", "/xrpc/com.atproto.repo.deleteRecord");
+        deletes || (self.publishes(call) && !call.json()["swapRecord"].is_null())
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        if call.header("authorization") != self.bearer("access") {
+            return Answer::json(400, &json!({ "error": "ExpiredToken" }));
+        }
+        let body = call.json();
+        let rkey = body["rkey"].as_str().unwrap();
+        if call.path.ends_with("deleteRecord") {
+            self.records.remove(rkey);
+            return Answer::json(200, &json!({}));
+        }
+        match self.records.get_mut(rkey) {
+            // An equal record is a success, whatever version it was to follow on (seen).
+            Some(there) if *there == body["record"] => {}
+            Some(there) if Self::cid(there) == body["swapRecord"] => {
+                *there = body["record"].clone();
+            }
+            _ => return Answer::json(400, &json!({ "error": "InvalidSwap" })),
+        }
+        Answer::json(200, &json!({ "uri": Self::uri(rkey), "cid": "c" }))
+    }
+
+    fn vanish(&mut self) {
+        self.records.clear();
+    }
+
+    fn says(&self, words: &str) -> usize {
+        self.records.values().filter(|record| record["text"].to_string().contains(words)).count()
     }
 
     fn answer(&mut self, call: &Call) -> Answer {
@@ -70,7 +109,8 @@ impl Platform for Pds {
         let rkey = call.path.rsplit('=').next().unwrap();
         match self.records.get(rkey) {
             Some(record) => {
-                Answer::json(200, &json!({ "uri": Self::uri(rkey), "cid": "c", "value": record }))
+                let cid = Self::cid(record);
+                Answer::json(200, &json!({ "uri": Self::uri(rkey), "cid": cid, "value": record }))
             }
             None => Answer::json(400, &json!({ "error": "RecordNotFound" })),
         }

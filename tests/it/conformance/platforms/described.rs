@@ -35,6 +35,14 @@ struct Api {
     other: fn(&[Post], &Call) -> Answer,
     limited: fn(Duration, Time) -> Answer,
     refused: fn(&Call) -> Answer,
+    /// What it calls a post.
+    name: fn(&Post) -> String,
+    /// Whether a call takes a post away, and whether it gives it another text.
+    retracts: fn(&Call) -> bool,
+    updates: fn(&Call) -> bool,
+    /// What it says of a change that it has made, and of one of what is not there.
+    changed: fn(&Post) -> Answer,
+    missing: fn() -> Answer,
     /// What every call has to bring.
     authorised: fn(&Call) -> bool,
 }
@@ -44,6 +52,9 @@ struct Post {
     key: String,
     body: Value,
     at: Time,
+    /// What it was changed to say.
+    edited: Option<String>,
+    gone: bool,
 }
 
 struct Fake {
@@ -81,7 +92,14 @@ impl Fake {
                 let number = self.posts.len() + 1;
                 let body =
                     if call.json().is_null() { json!({ "form": call.body }) } else { call.json() };
-                self.posts.push(Post { number, key, body, at: call.now });
+                self.posts.push(Post {
+                    number,
+                    key,
+                    body,
+                    at: call.now,
+                    edited: None,
+                    gone: false,
+                });
                 (self.api.made)(self.posts.last().unwrap())
             }
         }
@@ -99,6 +117,37 @@ impl Platform for Fake {
 
     fn publishes(&self, call: &Call) -> bool {
         call.is("POST", self.api.publish)
+    }
+
+    fn changes(&self, call: &Call) -> bool {
+        (self.api.retracts)(call) || (self.api.updates)(call)
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        self.guarded(call, |fake| {
+            let api = fake.api;
+            let said = format!("{} {}", call.path, call.body).replace("%3A", ":");
+            let mut posts = fake.posts.iter_mut().filter(|post| !post.gone);
+            let Some(post) = posts.find(|post| said.contains(&(api.name)(post))) else {
+                return (api.missing)();
+            };
+            if (api.retracts)(call) {
+                post.gone = true;
+            } else {
+                post.edited = Some(call.body.clone());
+            }
+            (api.changed)(post)
+        })
+    }
+
+    fn vanish(&mut self) {
+        self.posts.iter_mut().for_each(|post| post.gone = true);
+    }
+
+    fn says(&self, words: &str) -> usize {
+        let shown = self.posts.iter().filter(|post| !post.gone);
+        let text = |post: &Post| post.edited.clone().unwrap_or_else(|| post.body.to_string());
+        shown.filter(|post| text(post).replace("%20", " ").contains(words)).count()
     }
 
     fn answer(&mut self, call: &Call) -> Answer {
@@ -151,7 +200,7 @@ impl Platform for Fake {
 
     fn seen(&self) -> usize {
         assert_eq!(self.wrong, None);
-        self.posts.len()
+        self.posts.iter().filter(|post| !post.gone).count()
     }
 }
 
@@ -204,6 +253,11 @@ const DEFAULT: Api = Api {
     other: fine,
     limited: seconds,
     refused: bad_request,
+    name: |post| post.number.to_string(),
+    retracts: |call| call.method == "DELETE",
+    updates: |call| ["PUT", "PATCH"].contains(&call.method.as_str()),
+    changed: |_| Answer::json(200, &json!({ "ok": true, "result": "success" })),
+    missing: || Answer::json(404, &json!({ "error": "there is none" })),
     authorised: bearer,
 };
 
@@ -217,6 +271,10 @@ api!(SLACK_WEBHOOK:
 );
 
 api!(SLACK:
+    name = ts,
+    retracts = |call| call.is("POST", "/api/chat.delete"),
+    updates = |call| call.is("POST", "/api/chat.update"),
+    missing = || Answer::json(200, &json!({ "ok": false, "error": "message_not_found" })),
     integration = "kind = \"slack\"\ntoken = { env = \"KIT_TOKEN\" }",
     group = "room = \"C1\"",
     publish = "/api/chat.postMessage",
@@ -239,6 +297,13 @@ fn ts(post: &Post) -> String {
 }
 
 api!(TELEGRAM:
+    name = |post| format!("\"message_id\":{}", post.number),
+    retracts = |call| call.path.ends_with("/deleteMessage"),
+    updates = |call| call.path.ends_with("/editMessageText"),
+    missing = || {
+        let words = "Bad Request: message to delete not found, message to edit not found";
+        Answer::json(400, &json!({ "ok": false, "description": words }))
+    },
     integration = "kind = \"telegram\"\ntoken = { env = \"KIT_TOKEN\" }",
     group = "room = \"@blog\"",
     publish = "/bots3cret-token-of-the-kit/sendMessage",
@@ -250,6 +315,7 @@ api!(TELEGRAM:
 );
 
 api!(MATTERMOST:
+    name = |post| format!("/p{}", post.number),
     integration = "kind = \"mattermost\"\ntoken = { env = \"KIT_TOKEN\" }",
     group = "room = \"c1\"",
     publish = "/api/v4/posts",
@@ -268,6 +334,8 @@ api!(MATTERMOST:
 );
 
 api!(ZULIP:
+    name = |post| format!("/messages/{}", post.number),
+    missing = || Answer::json(400, &json!({ "result": "error", "msg": "Invalid message(s)" })),
     integration = "kind = \"zulip\"\nuser = \"bot@zulip.example\"\ntoken = { env = \"KIT_TOKEN\" }",
     group = "room = \"news\"",
     publish = "/api/v1/messages",
@@ -293,6 +361,7 @@ api!(ZULIP:
 );
 
 const DISCOURSE: &Api = &Api {
+    name: |post| format!("/t/{}.json", post.number),
     integration: "kind = \"discourse\"\nuser = \"blog\"\ntoken = { env = \"KIT_TOKEN\" }",
     group: "room = \"5\"",
     publish: "/posts.json",
@@ -320,9 +389,13 @@ const DISCOURSE: &Api = &Api {
     authorised: |call| {
         call.header("api-key") == secret("KIT_TOKEN") && call.header("api-username") == "blog"
     },
+    ..DEFAULT
 };
 
 api!(DEV_TO:
+    name = |post| format!("/articles/{}", post.number),
+    retracts = |call| call.method == "PUT" && call.json()["article"]["published"] == false,
+    updates = |call| call.method == "PUT" && call.json()["article"]["published"].is_null(),
     integration = "kind = \"dev-to\"\ntoken = { env = \"KIT_TOKEN\" }",
     publish = "/api/articles",
     repeat = Repeat::Refused,
@@ -360,6 +433,8 @@ api!(RESEND:
 );
 
 const LINKEDIN: Api = Api {
+    name: |post| format!("urn:li:share:{}", post.number),
+    updates: |call| call.header("x-restli-method") == "PARTIAL_UPDATE",
     publish: "/rest/posts",
     repeat: Repeat::Refused,
     made: |post| Answer::text(201, "").with("x-restli-id", format!("urn:li:share:{}", post.number)),
@@ -399,6 +474,10 @@ const LINKEDIN_ORGANISATION: &Api = &Api {
 };
 
 api!(LEMMY:
+    name = |post| format!("\"post_id\":{}", post.number),
+    retracts = |call| call.is("POST", "/api/v3/post/delete"),
+    updates = |call| call.is("PUT", "/api/v3/post"),
+    missing = || Answer::json(400, &json!({ "error": "couldnt_find_post" })),
     integration = "kind = \"lemmy\"\ntoken = { env = \"KIT_TOKEN\" }",
     group = "room = \"12\"",
     publish = "/api/v3/post",
@@ -445,6 +524,9 @@ api!(GOOGLE_CHAT:
 );
 
 api!(MICROPUB:
+    name = |_| "https://site.example/kit".to_owned(),
+    retracts = |call| call.json()["action"] == "delete",
+    updates = |call| call.json()["action"] == "update",
     integration = "kind = \"custom\"\ndescribe = \"micropub\"\ntoken = { env = \"KIT_TOKEN\" }",
     publish = "/",
     made = |_| Answer::text(201, "").with("location", "https://site.example/kit"),

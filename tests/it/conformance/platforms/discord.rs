@@ -38,6 +38,34 @@ impl Platform for Discord {
         call.is("POST", "/api/v10/channels/77/messages")
     }
 
+    fn changes(&self, call: &Call) -> bool {
+        call.path.starts_with("/api/v10/channels/77/messages/") && call.method != "GET"
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        let id = call.path.rsplit('/').next().unwrap();
+        let Some(at) = self.messages.iter().position(|message| message.0["id"] == id) else {
+            return Answer::json(404, &json!({ "message": "Unknown Message", "code": 10008 }));
+        };
+        if call.method == "DELETE" {
+            self.messages.remove(at);
+            return Answer::text(204, "");
+        }
+        let body = call.json();
+        assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+        self.messages[at].0["content"] = body["content"].clone();
+        Answer::json(200, &self.messages[at].0)
+    }
+
+    fn vanish(&mut self) {
+        self.messages.clear();
+    }
+
+    fn says(&self, words: &str) -> usize {
+        let says = |message: &Value| message["content"].to_string().contains(words);
+        self.messages.iter().filter(|message| says(&message.0)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         assert_eq!(call.header("authorization"), format!("Bot {}", secret("KIT_TOKEN")));
         assert!(call.header("user-agent").starts_with("DiscordBot ("));

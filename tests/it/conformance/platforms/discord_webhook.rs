@@ -31,6 +31,34 @@ impl Platform for Webhook {
         call.is("POST", &Self::path())
     }
 
+    fn changes(&self, call: &Call) -> bool {
+        call.path.starts_with(&format!("{}/messages/", Self::path())) && call.method != "GET"
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        let id = call.path.rsplit('/').next().unwrap();
+        let Some(at) = self.messages.iter().position(|message| message["id"] == id) else {
+            return Answer::json(404, &json!({ "message": "Unknown Message", "code": 10008 }));
+        };
+        if call.method == "DELETE" {
+            self.messages.remove(at);
+            return Answer::text(204, "");
+        }
+        let body = call.json();
+        assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+        self.messages[at]["content"] = body["content"].clone();
+        Answer::json(200, &self.messages[at])
+    }
+
+    fn vanish(&mut self) {
+        self.messages.clear();
+    }
+
+    fn says(&self, words: &str) -> usize {
+        let says = |message: &Value| message["content"].to_string().contains(words);
+        self.messages.iter().filter(|message| says(message)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         assert!(call.is("GET", &Self::path()), "{call:?}");
         let webhook = json!({ "id": "9", "name": "x", "channel_id": "77", "guild_id": "5" });

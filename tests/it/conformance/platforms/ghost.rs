@@ -23,10 +23,13 @@ impl Site {
         Answer::json(404, &json!({ "errors": [{ "type": "NotFoundError" }] }))
     }
 
+    fn names(call: &Call, post: &Value) -> bool {
+        let path = call.path.split('?').next().and_then(|path| path.strip_prefix(POSTS));
+        path.and_then(|path| path.strip_suffix('/')).is_some_and(|id| post["id"] == id)
+    }
+
     fn post(&mut self, call: &Call) -> Option<&mut Value> {
-        let path = call.path.split('?').next()?.strip_prefix(POSTS)?;
-        let id = path.strip_suffix('/')?.to_owned();
-        self.posts.iter_mut().find(|post| post["id"] == id.as_str())
+        self.posts.iter_mut().find(|post| Self::names(call, post))
     }
 }
 
@@ -41,6 +44,44 @@ impl Platform for Site {
 
     fn publishes(&self, call: &Call) -> bool {
         call.json()["posts"][0]["status"] == "published"
+    }
+
+    /// A call that unpublishes, or any other to a post that readers see.
+    fn changes(&self, call: &Call) -> bool {
+        let sent = &call.json()["posts"][0];
+        let at = self.posts.iter().position(|post| Self::names(call, post));
+        let is_out = at.is_some_and(|at| self.posts[at]["status"] == "published");
+        let unpublishes = sent["status"] == "draft" && at.is_some();
+        call.method == "PUT" && (unpublishes || (is_out && sent["status"].is_null()))
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        let (sent, now) = (call.json()["posts"][0].clone(), call.now);
+        let Some(post) = self.post(call) else { return Self::missing() };
+        let mut next = post.clone();
+        for (name, value) in sent.as_object().into_iter().flatten() {
+            next[name] = value.clone();
+        }
+        next["updated_at"] = post["updated_at"].clone();
+        if next == *post {
+            return Self::of(post);
+        }
+        if sent["updated_at"] != post["updated_at"] {
+            let error = json!({ "errors": [{ "type": "UpdateCollisionError" }] });
+            return Answer::json(409, &error);
+        }
+        next["updated_at"] = json!(now.to_string());
+        *post = next;
+        Self::of(post)
+    }
+
+    fn vanish(&mut self) {
+        self.posts.iter_mut().for_each(|post| post["status"] = json!("draft"));
+    }
+
+    fn says(&self, words: &str) -> usize {
+        let shown = self.posts.iter().filter(|post| post["status"] == "published");
+        shown.filter(|post| post.to_string().contains(words)).count()
     }
 
     fn answer(&mut self, call: &Call) -> Answer {

@@ -12,12 +12,13 @@ pub struct Server {
     keeps_keys: bool,
     keys: BTreeMap<String, usize>,
     statuses: Vec<Value>,
+    made: usize,
 }
 
 impl Server {
     pub fn new(keeps_keys: bool) -> Self {
         let (keys, statuses) = Default::default();
-        Self { keeps_keys, keys, statuses }
+        Self { keeps_keys, keys, statuses, made: 0 }
     }
 }
 
@@ -34,6 +35,34 @@ impl Platform for Server {
         call.is("POST", "/api/v1/statuses")
     }
 
+    fn changes(&self, call: &Call) -> bool {
+        call.path.starts_with("/api/v1/statuses/") && call.method != "GET"
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        let id = call.path.rsplit('/').next().unwrap();
+        let Some(at) = self.statuses.iter().position(|status| status["id"] == id) else {
+            return Answer::json(404, &json!({ "error": "Record not found" }));
+        };
+        if call.method == "DELETE" {
+            return Answer::json(200, &self.statuses.remove(at));
+        }
+        let body = call.json();
+        let text = body["status"].as_str().unwrap();
+        assert_eq!(body["media_ids"], json!(["7"]), "an edit takes away what it does not name");
+        assert_eq!(body["spoiler_text"], "long");
+        self.statuses[at]["content"] = json!(text);
+        Answer::json(200, &self.statuses[at])
+    }
+
+    fn vanish(&mut self) {
+        self.statuses.clear();
+    }
+
+    fn says(&self, words: &str) -> usize {
+        self.statuses.iter().filter(|status| status.to_string().contains(words)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         assert_eq!(call.header("authorization"), format!("Bearer {}", secret("KIT_TOKEN")));
         if call.is("GET", "/api/v2/instance") {
@@ -45,6 +74,11 @@ impl Platform for Server {
         }
         if call.is("GET", "/api/v1/accounts/verify_credentials") {
             return Answer::json(200, &json!({ "id": "42", "acct": "blog" }));
+        }
+        if let Some(id) = call.path.strip_prefix("/api/v1/statuses/") {
+            let found = self.statuses.iter().find(|status| status["id"] == id);
+            let missing = || Answer::json(404, &json!({ "error": "Record not found" }));
+            return found.map_or_else(missing, |status| Answer::json(200, status));
         }
         assert!(call.is("GET", "/api/v1/accounts/42/statuses"), "{call:?}");
         let older = call.path.contains("max_id");
@@ -59,12 +93,15 @@ impl Platform for Server {
         }
         let text = call.json()["status"].as_str().unwrap().to_owned();
         let (title, link) = text.rsplit_once("\n\n").unwrap();
-        let id = (self.statuses.len() + 1).to_string();
+        self.made += 1;
+        let id = self.made.to_string();
         let status = json!({
             "id": id,
             "url": format!("https://server.example/@blog/{id}"),
             "created_at": call.now.to_string(),
             "visibility": "public",
+            "media_attachments": [{ "id": "7" }],
+            "spoiler_text": "long",
             "content": format!("<p>{title}</p><p><a href=\"{link}\">{link}</a></p>"),
         });
         self.keys.insert(key, self.statuses.len());

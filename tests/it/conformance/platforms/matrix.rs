@@ -16,6 +16,10 @@ pub struct Homeserver {
     session: u32,
     transactions: BTreeMap<String, usize>,
     events: Vec<Value>,
+    /// Edits of what is not there, which some clients show.
+    strays: usize,
+    /// Whether it was made to show what it was not told to.
+    altered: bool,
 }
 
 impl Homeserver {
@@ -41,6 +45,46 @@ impl Platform for Homeserver {
         call.method == "PUT"
     }
 
+    fn changes(&self, call: &Call) -> bool {
+        let is_edit = call.json().get("m.relates_to").is_some();
+        call.method == "PUT" && (call.path.contains("/redact/") || is_edit)
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        if !self.knows(call) {
+            return Self::unknown();
+        }
+        assert!(call.path.contains(ROOM), "{call:?}");
+        let transaction = call.path.rsplit('/').next().unwrap().to_owned();
+        let body = call.json();
+        let of = match body["m.relates_to"]["event_id"].as_str() {
+            Some(of) => of.to_owned(),
+            None => call.path.rsplit('/').nth(1).unwrap().replace("%24", "$"),
+        };
+        let Some(event) = self.events.iter_mut().find(|event| event["event_id"] == of) else {
+            return Answer::json(404, &json!({ "errcode": "M_NOT_FOUND" }));
+        };
+        if self.transactions.insert(transaction, usize::MAX).is_none() {
+            event["content"] = match body.get("m.new_content") {
+                Some(new) => {
+                    // One that was redacted has nothing to take the place of, and stands by itself.
+                    self.strays += usize::from(event["content"]["body"].is_null());
+                    new.clone()
+                }
+                None => json!({}),
+            };
+        }
+        Answer::json(200, &json!({ "event_id": "$another" }))
+    }
+
+    fn vanish(&mut self) {
+        self.events.iter_mut().for_each(|event| event["content"] = json!({}));
+    }
+
+    fn says(&self, words: &str) -> usize {
+        self.events.iter().filter(|event| event["content"].to_string().contains(words)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         if call.is("POST", "/_matrix/client/v3/login") {
             let body = call.json();
@@ -63,6 +107,11 @@ impl Platform for Homeserver {
         }
         if call.path.ends_with("/state/m.room.encryption") {
             return Answer::json(404, &json!({ "errcode": "M_NOT_FOUND" }));
+        }
+        if let Some((_, id)) = call.path.split_once("/event/") {
+            let id = id.replace("%24", "$");
+            let found = self.events.iter().find(|event| event["event_id"] == id);
+            return Answer::json(200, found.unwrap());
         }
         let messages = format!("/_matrix/client/v3/rooms/{ROOM}/messages");
         assert!(call.is("GET", &messages), "{call:?}");
@@ -91,6 +140,7 @@ impl Platform for Homeserver {
     }
 
     fn alter(&mut self) {
+        self.altered = true;
         self.events.iter_mut().for_each(|event| event["content"] = json!({}));
     }
 
@@ -113,6 +163,8 @@ impl Platform for Homeserver {
     }
 
     fn seen(&self) -> usize {
-        self.events.len()
+        let shown =
+            self.events.iter().filter(|event| self.altered || !event["content"]["body"].is_null());
+        shown.count() + self.strays
     }
 }

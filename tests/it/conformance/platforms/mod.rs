@@ -46,6 +46,20 @@ pub trait Platform: Send {
     fn answer(&mut self, call: &Call) -> Answer;
     /// Takes a publish call as it does on a good day.
     fn take(&mut self, call: &Call) -> Answer;
+    /// Whether this call changes or takes away what readers see.
+    fn changes(&self, _: &Call) -> bool {
+        false
+    }
+    /// Takes such a call as it does on a good day.
+    fn change(&mut self, call: &Call) -> Answer {
+        unreachable!("{call:?}")
+    }
+    /// Its author deletes every post there, by hand.
+    fn vanish(&mut self) {}
+    /// How many posts say this to its readers.
+    fn says(&self, _: &str) -> usize {
+        0
+    }
     /// What it says of a call that it has taken already.
     fn repeated(&mut self, call: &Call) -> Answer {
         self.take(call)

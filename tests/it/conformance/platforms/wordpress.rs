@@ -38,6 +38,43 @@ impl Platform for Site {
         call.method == "POST" && call.json()["status"] == "publish"
     }
 
+    /// Any other call to a post that readers see.
+    fn changes(&self, call: &Call) -> bool {
+        let at = Self::id(call).and_then(|id| id.checked_sub(1));
+        let post = at.and_then(|at| self.posts.get(at));
+        let is_out = post.is_some_and(|post| post["status"] != "draft");
+        is_out && call.method != "GET" && !self.publishes(call)
+    }
+
+    fn change(&mut self, call: &Call) -> Answer {
+        let body = call.json();
+        let Some(post) = Self::id(call).and_then(|id| self.post(id)) else {
+            return Answer::json(404, &json!({ "code": "rest_post_invalid_id" }));
+        };
+        if call.method == "DELETE" {
+            assert!(!call.path.contains("force"), "a person could not undo it");
+            if post["status"] == "trash" {
+                return Answer::json(410, &json!({ "code": "rest_already_trashed" }));
+            }
+            post["status"] = json!("trash");
+            return Answer::json(200, post);
+        }
+        for (name, value) in body.as_object().into_iter().flatten() {
+            assert!(name != "status", "an edit moves no post");
+            post[name] = value.clone();
+        }
+        Answer::json(200, post)
+    }
+
+    fn vanish(&mut self) {
+        self.posts.iter_mut().for_each(|post| post["status"] = json!("trash"));
+    }
+
+    fn says(&self, words: &str) -> usize {
+        let shown = self.posts.iter().filter(|post| post["status"] == "publish");
+        shown.filter(|post| post.to_string().contains(words)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         assert!(call.header("authorization").starts_with("Basic "));
         if call.is("GET", "/wp-json/wp/v2/users/me") {

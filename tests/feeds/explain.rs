@@ -1,0 +1,103 @@
+//! Why an entry is read otherwise than feedparser reads it: differences of a few kinds, each told by what
+//! stands in the file and not by the file's name, so that it holds for files that nobody has seen.
+
+use encoding_rs::{Encoding, WINDOWS_1252};
+use oncecast::feed::parse::Origin;
+use oncecast::model::Entry;
+
+use super::conformance::{same_title, word};
+use super::folder::Seen;
+
+/// Why all of these differ; `None` where one of them cannot be told. `complete` says whether the document is.
+pub(crate) fn all(
+    lost: &[&Seen],
+    left: &[(&Entry, &Origin)],
+    bytes: &[u8],
+    complete: bool,
+) -> Option<String> {
+    if !complete && left.is_empty() && lost.len() == 1 {
+        return Some("an entry in which the feed breaks off is not taken".to_owned());
+    }
+    let text = String::from_utf8_lossy(bytes).replace("&amp;", "&");
+    let mut whys: Vec<&str> = Vec::new();
+    let mut left = left.to_vec();
+    for seen in lost {
+        let found = left
+            .iter()
+            .enumerate()
+            .find_map(|(at, (entry, origin))| Some((at, pair(seen, entry, origin, &text, bytes)?)));
+        let (at, why) = found?;
+        left.remove(at);
+        whys.extend(why);
+    }
+    whys.sort_unstable();
+    whys.dedup();
+    left.is_empty().then(|| whys.join("; "))
+}
+
+/// Why one entry differs in each of its three; `None` where it is another one.
+fn pair(
+    seen: &Seen,
+    entry: &Entry,
+    origin: &Origin,
+    text: &str,
+    bytes: &[u8],
+) -> Option<Vec<&'static str>> {
+    let (id, link, title) = (word(&seen.0), word(&seen.1), word(&seen.2));
+    let (guid, own) = (word(&entry.guid), word(&origin.link));
+    let mut whys = Vec::new();
+    if id != guid {
+        whys.push(address(id, guid, text)?);
+    }
+    if link != own {
+        whys.push(address(link, own, text)?);
+    }
+    if !same_title(&entry.title, title) {
+        whys.push(spelt(title, &entry.title, bytes)?);
+    }
+    // Something must be the same.
+    (id == guid || link == own || same_title(&entry.title, title)).then_some(whys)
+}
+
+fn address(theirs: &str, ours: &str, text: &str) -> Option<&'static str> {
+    let stands = |address: &str| !address.is_empty() && text.contains(address);
+    let is_of_web = |address: &str| address.starts_with("http");
+    if !is_of_web(ours) && !ours.is_empty() && theirs.ends_with(ours.trim_start_matches('.')) {
+        return Some("an address that is not whole is kept as it is written");
+    }
+    if theirs.replace(';', "") == ours.replace(';', "") {
+        return Some("an & that nobody escaped begins no entity");
+    }
+    if stands(theirs) && stands(ours) {
+        return Some("of several addresses of an entry another one is taken");
+    }
+    (!is_of_web(theirs)).then_some("what leads nowhere is no link")
+}
+
+/// A title whose letters feedparser took for others.
+fn spelt(theirs: &str, ours: &str, bytes: &[u8]) -> Option<&'static str> {
+    let as_read: Option<Vec<u8>> = theirs
+        .chars()
+        .map(|c| match u8::try_from(c) {
+            Ok(byte) => Some(byte),
+            Err(_) => match WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])) {
+                (encoded, _, false) if encoded.len() == 1 => Some(encoded[0]),
+                _ => None,
+            },
+        })
+        .collect();
+    let as_read = as_read?;
+    // What was not encoded twice stands beside it.
+    let was: String = as_read.utf8_chunks().fold(String::new(), |was, chunk| {
+        was + chunk.valid() + &WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0
+    });
+    // Of a space that was encoded twice they take the second half for a space.
+    if was != theirs && same_title(ours, was.trim_end_matches('\u{c2}')) {
+        return Some("UTF-8 that was encoded twice is read as it was meant");
+    }
+    let labels = ["gbk", "euc-jp", "shift_jis", "big5", "euc-kr", "koi8-r", "windows-1251"];
+    let encodings = labels.iter().filter_map(|label| Encoding::for_label(label.as_bytes()));
+    let mut read = encodings.map(|encoding| encoding.decode_without_bom_handling(&as_read).0);
+    (!bytes.is_ascii() && read.any(|was| same_title(ours, &was)))
+        .then_some("an encoding that nobody declares is found by its bytes")
+}

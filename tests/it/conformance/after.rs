@@ -1,0 +1,268 @@
+//! What becomes of a post after readers have it, beside every platform of the kit, on its good and on its bad
+//! days: what is taken away is away and stays so, and no change ever makes a post.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use oncecast::clock::TokioClock;
+use oncecast::ledger::{Retract, Selection};
+use oncecast::model::{Stand, Status};
+
+use super::super::incidents::blog::{Post, archive, before, post, rss};
+use super::cases::{CASES, Manner};
+use super::house::{DAY, HOUR, House, START, alone, config, config_of};
+use super::platforms::{Row, rows};
+use super::server::Server;
+
+/// What the platform does with the first call that changes a post.
+const MANNERS: [(&str, Manner); 11] = [
+    ("answers normally", Manner::Takes),
+    ("takes it and drops the connection", Manner::Drops),
+    ("takes it and answers 502", Manner::Says(502)),
+    ("takes it and answers half a body", Manner::Garbles),
+    ("takes it when we have given up", Manner::Late(std::time::Duration::ZERO)),
+    ("asks us to wait", Manner::Sheds),
+    ("ends the session in the middle", Manner::Expires),
+    ("redirects", Manner::Points),
+    ("refuses it", Manner::Refuses),
+    ("takes it while the daemon is killed", Manner::Kills(true)),
+    ("does not take it while the daemon is killed", Manner::Kills(false)),
+];
+
+/// Platforms on which nothing can be taken away, and why they are among them.
+const STAYS: [&str; 9] = [
+    // What they are told of is no post of ours.
+    "ping/indexnow",
+    "ping/webmention",
+    "ping/websub",
+    "webhook",
+    "webhook/dedupes",
+    // Nothing that went out comes back.
+    "custom/google-chat",
+    "custom/ntfy",
+    "resend",
+    "slack-webhook",
+];
+
+/// What came of it.
+#[derive(Debug)]
+struct After {
+    seen: usize,
+    /// How many posts were ever made.
+    published: usize,
+    /// How many calls came to change it.
+    changes: usize,
+    stand: String,
+    /// Whether a step said that it would be taken away.
+    removes: bool,
+}
+
+fn publish(folder: &Path, posts: &[Post]) {
+    std::fs::write(folder.join("feed.xml"), rss(posts)).unwrap();
+}
+
+/// Whether the kit can say what a platform's posts say.
+fn speaks(row: &Row) -> bool {
+    !row.0.starts_with("ping") && !row.0.starts_with("webhook")
+}
+
+/// A post that is out, and what then becomes of it.
+async fn scene(row: &Row, manner: Manner, author: bool) -> After {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TokioClock::starting_at(START);
+    let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+    let config = config_of(&server, folder.path());
+    let old = archive(3);
+    publish(folder.path(), &old);
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, HOUR).await;
+    publish(folder.path(), &before(&[post("kit")], &old));
+    house.run(&server, 2 * DAY).await;
+    assert!(matches!(house.status().await, Status::Published { .. }), "{}", row.0);
+    assert_eq!(server.with(|platform| platform.seen()), 1, "{}", row.0);
+    assert_eq!(server.with(|platform| platform.says("kit")), usize::from(speaks(row)), "{}", row.0);
+    server.meets_changes(manner);
+    if author {
+        server.owner(|platform| platform.vanish());
+    }
+    let selection = Selection { entry: house.entry().await.number, group: None };
+    let wish = Retract { selection, done: false, dry_run: false };
+    let steps = house.parts.ledger.retract(wish, "person".to_owned()).await.unwrap();
+    if house.run(&server, 3 * DAY).await {
+        house.close().await;
+        house = House::open(&config, &clock).await;
+        house.run(&server, 3 * DAY).await;
+    }
+    // A person has mended the credentials.
+    house.parts.ledger.resume(None, "person".to_owned()).await.unwrap();
+    house.run(&server, 2 * DAY).await;
+    // A start anew must not bring it back.
+    house.close().await;
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, DAY).await;
+    while !server.rests() {
+        tokio::task::yield_now().await;
+    }
+    let view = house.entry().await.deliveries.remove(0);
+    assert!(matches!(view.status, Status::Published { .. }), "{}: {:?}", row.0, view.status);
+    let stand = match view.amend.as_ref().map(|amend| &amend.stand) {
+        None => "nothing",
+        Some(Stand::Wanted { .. }) => "wanted",
+        Some(Stand::Done { .. }) => "done",
+        Some(Stand::Gone { .. }) => "gone",
+        Some(Stand::GivenUp { .. }) => "given up",
+    };
+    let proof = house.parts.ledger.verify(Box::new(|_, _| {})).await.unwrap();
+    assert_eq!(proof.faults, [""; 0], "{}", row.0);
+    house.close().await;
+    After {
+        seen: server.with(|platform| platform.seen()),
+        published: server.published(),
+        changes: server.changed(),
+        stand: stand.to_owned(),
+        removes: steps.iter().any(|step| step.removes),
+    }
+}
+
+/// A post that is out, whose entry is then given another text in the feed.
+async fn edited(row: &Row, manner: Manner, author: bool) -> After {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TokioClock::starting_at(START);
+    let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+    let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+    let old = archive(3);
+    publish(folder.path(), &old);
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, HOUR).await;
+    publish(folder.path(), &before(&[post("kit")], &old));
+    house.run(&server, 2 * DAY).await;
+    assert_eq!(server.with(|platform| platform.seen()), 1, "{}", row.0);
+    server.meets_changes(manner);
+    if author {
+        server.owner(|platform| platform.vanish());
+    }
+    // Twice before it can have been carried, and the second time for good.
+    for word in ["amended", "mended"] {
+        let mut new = post("kit");
+        new.title = format!("{word} {}", new.title);
+        new.text = format!("{word} {}", new.text);
+        publish(folder.path(), &before(&[new], &old));
+        if house.run(&server, 3 * DAY).await {
+            house.close().await;
+            house = House::open(&config, &clock).await;
+            house.run(&server, 3 * DAY).await;
+        }
+        house.parts.ledger.resume(None, "person".to_owned()).await.unwrap();
+        house.run(&server, DAY).await;
+    }
+    // What does not change any more is not called for again.
+    let changes = server.changed();
+    house.close().await;
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, 2 * DAY).await;
+    while !server.rests() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.changed(), changes, "{}: called again without a reason", row.0);
+    let proof = house.parts.ledger.verify(Box::new(|_, _| {})).await.unwrap();
+    assert_eq!(proof.faults, [""; 0], "{}", row.0);
+    let view = house.entry().await.deliveries.remove(0);
+    house.close().await;
+    After {
+        seen: server.with(|platform| platform.seen()),
+        published: server.published(),
+        changes,
+        stand: format!("{:?}", view.amend.map(|amend| amend.stand)),
+        removes: server
+            .with(|platform| platform.says("mended") == 1 && platform.says("amended") == 0),
+    }
+}
+
+/// Readers kept a mistake that the blog had mended, or saw the mended post beside the first.
+#[test]
+fn an_edit_changes_the_post_that_is_there_and_makes_none() {
+    let updates = |row: &Row| !STAYS.contains(&row.0) && row.0 != "discourse";
+    for row in rows().iter().filter(|row| updates(row)) {
+        for (name, manner) in MANNERS {
+            let is_ledgers = matches!(manner, Manner::Kills(_) | Manner::Late(_) | Manner::Sheds);
+            if is_ledgers && !["mastodon", "bluesky", "matrix"].contains(&row.0) {
+                continue;
+            }
+            let after = alone(edited(row, manner, false));
+            let told = format!("{}, {name}: {after:?}", row.0);
+            assert_eq!((after.seen, after.published), (1, 1), "{told}");
+            assert!(after.removes, "it does not say what its entry says: {told}");
+        }
+    }
+}
+
+/// An author had deleted a post there by hand; the next edit of the blog brought it back.
+#[test]
+fn an_edit_does_not_bring_back_what_its_author_has_deleted() {
+    for row in rows().iter().filter(|row| !STAYS.contains(&row.0) && row.0 != "discourse") {
+        let after = alone(edited(row, Manner::Takes, true));
+        let told = format!("{}: {after:?}", row.0);
+        assert_eq!((after.seen, after.published), (0, 1), "{told}");
+        assert!(after.stand.contains("Gone"), "{told}");
+    }
+}
+
+/// Readers went on to read what its author had taken back, and once saw it again: the call was lost, and the
+/// tool forgot about it, or sent the post anew.
+#[test]
+fn what_is_taken_away_is_away_and_stays_so() {
+    // What a kill leaves behind stands in the ledger, whatever the platform.
+    let of = |row: &str, manner| {
+        !STAYS.contains(&row)
+            && (!matches!(manner, Manner::Kills(_)) || ["mastodon", "ghost"].contains(&row))
+    };
+    let mut jobs = Vec::new();
+    for row in rows() {
+        jobs.extend(MANNERS.iter().filter(|(_, manner)| of(row.0, *manner)).map(|m| (row, *m)));
+    }
+    let jobs = Mutex::new(jobs);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let work = || {
+        loop {
+            let Some((row, (name, manner))) = jobs.lock().unwrap().pop() else { break };
+            let after = alone(scene(&row, manner, false));
+            let told = format!("{}, {name}: {after:?}", row.0);
+            assert_eq!(after.published, 1, "sent anew: {told}");
+            let stays = matches!(manner, Manner::Points | Manner::Refuses);
+            let (seen, stands) =
+                if stays { (1, &["given up"][..]) } else { (0, &["done", "gone"][..]) };
+            assert_eq!(after.seen, seen, "{told}");
+            assert!(stands.contains(&after.stand.as_str()), "{told}");
+            if matches!(manner, Manner::Kills(_) | Manner::Drops) {
+                assert!(after.changes >= 2, "it was not asked for again: {told}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// What its author has deleted there by hand is away: to call that a failure would ask a person for nothing.
+#[test]
+fn what_is_not_there_any_more_counts_as_taken_away() {
+    for row in rows().iter().filter(|(name, _)| !STAYS.contains(name)) {
+        let after = alone(scene(row, Manner::Takes, true));
+        assert_eq!((after.seen, after.published), (0, 1), "{}: {after:?}", row.0);
+        assert!(["done", "gone"].contains(&after.stand.as_str()), "{}: {after:?}", row.0);
+    }
+}
+
+/// A platform that cannot do it says so, and nothing is sent there in its place.
+#[test]
+fn where_nothing_can_be_taken_away_a_person_is_told() {
+    for row in rows().iter().filter(|(name, _)| STAYS.contains(name)) {
+        let after = alone(scene(row, Manner::Takes, false));
+        assert_eq!((after.seen, after.published), (1, 1), "{}: {after:?}", row.0);
+        let told = if after.removes { "given up" } else { "nothing" };
+        assert_eq!(after.stand, told, "{}: {after:?}", row.0);
+    }
+}
