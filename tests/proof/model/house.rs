@@ -155,7 +155,7 @@ impl House {
     pub(super) async fn open(&mut self, class: Class, mend: Option<Mend>) {
         let clock: Arc<TokioClock> = Arc::clone(&self.clock);
         // Without a thread of its own, it is gone when it is dropped.
-        let ledger = Embedded::open_here(&self.path(), Arc::clone(&clock) as _, mend);
+        let ledger = Embedded::open_here(self.path(), Arc::clone(&clock) as _, mend);
         let ledger = ledger.unwrap_or_else(|error| panic!("{error}"));
         ledger.configure(config(class)).await.expect("configured");
         self.ledger = Some(ledger);
