@@ -204,7 +204,10 @@ pub(super) async fn replay(house: &House, post: Post, again: bool) {
         Err(error) => matches!(error, LedgerError::Uncertain(_)),
     };
     if opens && wanted {
-        world.state().truth.want_again(lane, post);
+        let mut state = world.state();
+        state.truth.want_again(lane, post);
+        // A ledger that is older than it was opens a generation that a lost one has sent, under the same key.
+        state.laws.not_seen(lane, post);
     }
     house.ring();
 }
