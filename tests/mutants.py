@@ -5,22 +5,27 @@ tests notice: a check that no defect can trip is no check.
     tests/mutants.py            every mutant
     tests/mutants.py NAME...    these
 
-Works on a copy of the tree, with a target folder of its own: cargo would take a mutant that was built in the
+Works on copies of the tree, each with a target folder of its own: cargo would take a mutant that was built in the
 caller's for the caller's own code. Exits 1 where one survives.
 """
 
+import contextlib
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # A mutant that makes the tests wait for ever is killed too.
 LIMIT = 240
+# What is built after a change is mostly built by one core: two at a time use two.
+WORKERS = 2
 
 
 class Mutant:
@@ -430,55 +435,193 @@ def borrowed(target, to):
         # By time stamps cargo knows what is fresh; they are copied.
         return [name for name in names if name == "incremental" or name.startswith(own)]
 
+    def carried(source, to):
+        # What is large is never written to once it is built.
+        if source.endswith((".rlib", ".rmeta", ".so", ".a")):
+            os.link(source, to)
+        else:
+            shutil.copy2(source, to)
+
     built = target / "debug"
     if built.is_dir():
-        shutil.copytree(built, to / "debug", ignore=mine, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(
+            built, to / "debug", ignore=mine, symlinks=True, dirs_exist_ok=True, copy_function=carried
+        )
 
 
-def told(words, tree, environment, limit=None):
-    """Runs it in a group of its own, which ends with it: tests start daemons, and one that never ends must
-    leave none behind. Gives its code, or None where it passed the limit, and what it said."""
-    child = subprocess.Popen(
-        words,
-        cwd=tree,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        said, _ = child.communicate(timeout=limit)
-        return child.returncode, said
-    except subprocess.TimeoutExpired:
-        return None, "it never ended"
-    finally:
+class Ended(Exception):
+    """Somebody wants no more of it."""
+
+
+class Children:
+    """What runs, each in a group of its own, which ends with it: tests start daemons, and one that never ends
+    must leave none behind."""
+
+    def __init__(self):
+        self.lock, self.running, self.ended = threading.Lock(), set(), False
+
+    def told(self, words, tree, environment, limit=None):
+        """Runs it. Gives its code, or None where it passed the limit, and what it said."""
+        with self.lock:
+            if self.ended:
+                raise Ended
+            child = subprocess.Popen(
+                words,
+                cwd=tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            self.running.add(child.pid)
         try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        child.wait()
+            said, _ = child.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            return None, "it never ended"
+        finally:
+            with self.lock:
+                self.running.discard(child.pid)
+                killed(child.pid)
+            child.wait()
+        if self.ended:
+            raise Ended
+        return child.returncode, said
+
+    def end(self):
+        with self.lock:
+            self.ended = True
+            for group in self.running:
+                killed(group)
 
 
-def ran(tree, environment, words):
-    """Whether the tests pass; None where they do not build."""
-    cargo = ["cargo", "test", "--locked", "--quiet", *words]
-    code, said = told([*cargo, "--no-run"], tree, environment)
-    if code != 0:
-        return None, said
-    code, said = told(cargo, tree, environment, LIMIT)
-    if code is None:
-        return False, said
-    ran_any = any("test result" in line and " 0 passed; 0 failed" not in line for line in said.splitlines())
-    return (code == 0 if ran_any else None), said
+def killed(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Bench:
+    """A copy of the tree with a target folder of its own, and what is tried in it."""
+
+    def __init__(self, children, tree, target, environment):
+        self.children, self.tree, self.target = children, tree, target
+        self.environment = {**environment, "CARGO_TARGET_DIR": str(target)}
+
+    def prepare(self, callers):
+        copied(self.tree)
+        borrowed(callers, self.target)
+
+    def ran(self, test):
+        """Whether the tests pass; None where they do not build."""
+        cargo = ["cargo", "test", "--locked", "--quiet", *words_of(test)]
+        code, said = self.children.told([*cargo, "--no-run"], self.tree, self.environment)
+        if code != 0:
+            return None, said
+        code, said = self.children.told(cargo, self.tree, self.environment, LIMIT)
+        if code is None:
+            return False, said
+        ran_any = any("test result" in line and " 0 passed; 0 failed" not in line for line in said.splitlines())
+        return (code == 0 if ran_any else None), said
+
+    def killer(self, mutant):
+        """The test that notices it, if one does."""
+        kept = {}
+        try:
+            for name, before, after in mutant.edits:
+                path = self.tree / name
+                text = path.read_text()
+                kept.setdefault(path, text)
+                if text.count(before) != 1:
+                    raise Wrong(f"{mutant.name}: {name} has {text.count(before)} places like\n{before}")
+                path.write_text(text.replace(before, after))
+            for test in mutant.tests:
+                passed, said = self.ran(test)
+                if passed is None:
+                    raise Wrong(f"{mutant.name} does not build, or {test} finds no test:\n{said[-3000:]}")
+                if not passed:
+                    return test
+        finally:
+            for path, text in kept.items():
+                path.write_text(text)
+        return None
+
+
+class Wrong(Exception):
+    """Something that proves nothing."""
 
 
 def words_of(test):
     """Cargo's words for one filter: the target, then the filter."""
     *target, wanted = test.split()
     return [*target, wanted]
+
+
+def work(bench, callers, tests, mutants, said):
+    """Takes from both lists until they are empty, or something is wrong."""
+    try:
+        bench.prepare(callers)
+        # Each test passes on the tree as it is, or its failure would prove nothing.
+        for test in tests:
+            passed, words = bench.ran(test)
+            if not passed:
+                raise Wrong(f"{test} does not pass without any mutant:\n{words[-3000:]}")
+        for mutant in mutants:
+            began = time.monotonic()
+            killer = bench.killer(mutant)
+            said.put((mutant, killer, time.monotonic() - began))
+        said.put(None)
+    except Exception as error:
+        said.put(error)
+
+
+class Shared:
+    """A list from which several take, each what nobody has taken yet."""
+
+    def __init__(self, things):
+        self.lock, self.things = threading.Lock(), iter(things)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self.lock:
+            return next(self.things)
+
+
+def tried(mutants, benches, callers, children):
+    """Tries all of them, and gives those that survive."""
+    tests = Shared(sorted({test for mutant in mutants for test in mutant.tests}))
+    left, said, survivors = Shared(mutants), queue.Queue(), []
+    threads = [
+        threading.Thread(target=work, args=(bench, callers, tests, left, said), daemon=True) for bench in benches
+    ]
+    for thread in threads:
+        thread.start()
+    working, number = len(threads), 0
+    try:
+        while working:
+            told = said.get()
+            if isinstance(told, Exception):
+                raise told
+            if told is None:
+                working -= 1
+                continue
+            mutant, killer, seconds = told
+            number += 1
+            verdict = f"killed by {killer}" if killer else f"SURVIVES: {mutant.readers}"
+            print(f"{number:2}/{len(mutants)}  {mutant.name}  {verdict}  ({seconds:.0f} s)", flush=True)
+            if not killer:
+                survivors.append(mutant.name)
+    finally:
+        # Nothing runs any more when the folders are taken away.
+        children.end()
+        for thread in threads:
+            thread.join()
+    return survivors
 
 
 def main():
@@ -490,47 +633,19 @@ def main():
         sys.exit(f"there is no mutant {', '.join(unknown)}; there are {', '.join(m.name for m in MUTANTS)}")
     mutants = [mutant for mutant in MUTANTS if not wanted or mutant.name in wanted]
     environment = {**os.environ, "CARGO_INCREMENTAL": "1", "RUST_BACKTRACE": "0"}
-    survivors = []
     callers = Path(environment.get("CARGO_TARGET_DIR", ROOT / "target"))
     callers.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="oncecast-mutants-") as folder,
-        tempfile.TemporaryDirectory(prefix="mutants-", dir=callers) as target,
-    ):
-        tree = Path(folder)
-        copied(tree)
-        borrowed(callers, Path(target))
-        environment["CARGO_TARGET_DIR"] = target
-        # Each test passes on the tree as it is, or its failure would prove nothing.
-        for test in sorted({test for mutant in mutants for test in mutant.tests}):
-            passed, said = ran(tree, environment, words_of(test))
-            if not passed:
-                sys.exit(f"{test} does not pass without any mutant:\n{said[-3000:]}")
-        for number, mutant in enumerate(mutants, 1):
-            began = time.monotonic()
-            kept = {}
-            for name, before, after in mutant.edits:
-                path = tree / name
-                text = path.read_text()
-                kept.setdefault(path, text)
-                if text.count(before) != 1:
-                    sys.exit(f"{mutant.name}: {name} has {text.count(before)} places like\n{before}")
-                path.write_text(text.replace(before, after))
-            killer = None
-            for test in mutant.tests:
-                passed, said = ran(tree, environment, words_of(test))
-                if passed is None:
-                    sys.exit(f"{mutant.name} does not build, or {test} finds no test:\n{said[-3000:]}")
-                if not passed:
-                    killer = test
-                    break
-            for path, text in kept.items():
-                path.write_text(text)
-            verdict = f"killed by {killer}" if killer else f"SURVIVES: {mutant.readers}"
-            seconds = time.monotonic() - began
-            print(f"{number:2}/{len(mutants)}  {mutant.name}  {verdict}  ({seconds:.0f} s)", flush=True)
-            if not killer:
-                survivors.append(mutant.name)
+    children = Children()
+    with contextlib.ExitStack() as folders:
+        folder = lambda **words: Path(folders.enter_context(tempfile.TemporaryDirectory(**words)))
+        benches = [
+            Bench(children, folder(prefix="oncecast-mutants-"), folder(prefix="mutants-", dir=callers), environment)
+            for _ in range(min(WORKERS, len(mutants)))
+        ]
+        try:
+            survivors = tried(mutants, benches, callers, children)
+        except Wrong as wrong:
+            sys.exit(str(wrong))
     print(f"{len(mutants) - len(survivors)} of {len(mutants)} mutants killed")
     sys.exit(1 if survivors else 0)
 

@@ -212,6 +212,39 @@ async fn a_renamed_post_is_not_sent_again_by_a_restored_copy() {
     }
 }
 
+/// A snapshot of the whole machine comes back: ledger and witness agree, and only a person knows that a post
+/// went out since. Told so, the ledger must not answer that all is well and send it again.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_taken_up_sends_nothing_that_may_be_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (place, snapshot) = (place(folder.path()), folder.path().join("snapshot"));
+    let files = ["ledger.redb", "ledger.witness"];
+    std::fs::create_dir(&snapshot).expect("a folder");
+    let ledger = open(&place, None).await.expect("opens");
+    see(&ledger, &["old"]).await;
+    see(&ledger, &["owed", "old"]).await;
+    ledger.close().await.expect("closed");
+    for file in files {
+        std::fs::copy(folder.path().join(file), snapshot.join(file)).expect("a snapshot");
+    }
+    let ledger = open(&place, None).await.expect("opens");
+    assert!(claims(&ledger).await, "what was owed is sent after it");
+    see(&ledger, &["new", "owed", "old"]).await;
+    assert!(claims(&ledger).await, "and what is new too");
+    ledger.close().await.expect("closed");
+    for file in files {
+        std::fs::copy(snapshot.join(file), folder.path().join(file)).expect("restored");
+    }
+    let ledger = open(&place, Some(Mend::AdoptRestored)).await.expect("taken up");
+    see(&ledger, &["new", "owed", "old"]).await;
+    assert!(!claims(&ledger).await, "it waits for a person");
+    see(&ledger, &["later", "new", "owed", "old"]).await;
+    assert!(claims(&ledger).await, "what comes later is news");
+    ledger.close().await.expect("closed");
+    let ledger = open(&place, None).await.expect("opens");
+    assert_eq!(observes(&ledger).await, None, "and it goes on");
+}
+
 /// As above, and the first look at the feed is at a stale copy of it, from before the post: it comes back
 /// under its new name a day later, and looks like news.
 #[tokio::test(start_paused = true)]

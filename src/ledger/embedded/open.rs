@@ -178,7 +178,7 @@ pub(super) fn first(
     let told = restored::tells_all(heard.as_ref().map(|(_, said)| said), &ledger, &numbers);
     let heard = trust::weigh(disk, &witness_path, heard, &found, mend)?;
     let taken_up = heard.renewed.is_some();
-    let begins_again = !told && taken_up;
+    let begins_again = taken_up && (!told || heard.unseen);
     lost |= begins_again || (taken_up && !heard.ghosts.is_empty());
     let mut core = Core {
         disk: Arc::clone(&place.disk),

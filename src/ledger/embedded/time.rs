@@ -22,6 +22,9 @@ const STANDS: Duration = Duration::from_secs(60);
 /// A gap that nobody counted is believed after this long: what sets clocks after a start has done so.
 const BELIEVED: Duration = Duration::from_secs(600);
 
+/// The least by which two moments differ.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// What is kept of the time in every commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -130,7 +133,8 @@ impl Timekeeper {
                 let more = kept.gap.map_or(Duration::ZERO, Gap::length);
                 let to = latest.max(clock.now());
                 let gap = Gap { from: latest, to, more };
-                (to, Some(gap), Some(latest), Some((latest, to.since(latest))))
+                // What is done in the moment of the start is dated after the gap, and moves with its end.
+                (to.plus(MOMENT), Some(gap), Some(latest), Some((latest, to.since(latest))))
             }
         };
         let anchor = Anchor { time: told, mark: Mark::here(), uptime };

@@ -35,6 +35,8 @@ pub(super) struct Heard {
     pub(super) ghosts: Vec<Claimed>,
     /// What a new witness must tell, where a person has mended what was wrong with this one.
     pub(super) renewed: Option<Told>,
+    /// Whether only a person knows that the ledger was restored: its witness went back with it.
+    pub(super) unseen: bool,
     /// What must be remembered against this ledger, since it would be forgotten otherwise.
     pub(super) older: Option<String>,
 }
@@ -92,7 +94,10 @@ pub(super) fn weigh(
     };
     why = why.or_else(|| found.distrust.clone()).or_else(|| elsewhere(found));
     let Some(why) = why else {
-        return Ok(Heard { witness, trust: Trust::Sends, ghosts, renewed: None, older: None });
+        // A snapshot of the whole disk looks like the newest there is, and its witness tells of nothing since.
+        let unseen = mend == Some(Mend::AdoptRestored);
+        let renewed = unseen.then(Told::default);
+        return Ok(Heard { witness, trust: Trust::Sends, ghosts, renewed, unseen, older: None });
     };
     if mend.is_some() {
         // All of it is told on: the same old copy may be put back once more.
@@ -103,10 +108,17 @@ pub(super) fn weigh(
             claims: said.claims,
         });
         let renewed = Some(told.unwrap_or_default());
-        return Ok(Heard { witness, trust: Trust::Sends, ghosts, renewed, older: None });
+        return Ok(Heard {
+            witness,
+            trust: Trust::Sends,
+            ghosts,
+            renewed,
+            unseen: false,
+            older: None,
+        });
     }
     let trust = Trust::Observes { why, mend: ADOPT.to_owned() };
-    Ok(Heard { witness, trust, ghosts: Vec::new(), renewed: None, older })
+    Ok(Heard { witness, trust, ghosts: Vec::new(), renewed: None, unseen: false, older })
 }
 
 /// Two daemons on two machines with a copy each would both send.

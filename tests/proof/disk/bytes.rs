@@ -25,6 +25,15 @@ impl Bytes {
         self.len
     }
 
+    /// Whether it is certain that both say the same: their pages are shared.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        let same = |(one, two): (&Option<Page>, &Option<Page>)| match (one, two) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        self.len == other.len && self.pages.iter().zip(&other.pages).all(same)
+    }
+
     pub(crate) fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         if offset + out.len() as u64 > self.len {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -272,6 +272,14 @@ impl Machine {
 }
 
 impl Platter {
+    /// Whether it is certain that a file says the same on both.
+    pub(crate) fn shares(&self, path: &Path, other: &Self) -> bool {
+        match (self.node(path), other.node(path)) {
+            (Some(one), Some(two)) => self.nodes[one].now.is_shared_with(&other.nodes[two].now),
+            (one, two) => one.is_none() && two.is_none(),
+        }
+    }
+
     fn node(&self, path: &Path) -> Option<usize> {
         self.folders.get(folder(path))?.now.get(name(path)).copied()
     }

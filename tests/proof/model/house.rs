@@ -11,7 +11,7 @@ use oncecast::adapter::{Adapter, Ask, CallSecrets, Doubt, Known, Piece, Post, Pr
 use oncecast::clock::TokioClock;
 use oncecast::ledger::embedded::{Embedded, Mend};
 use oncecast::ledger::{
-    Audience, Intake, Lane, Ledger as _, LedgerError, Permit, Policy, Setup as Config, Sight, Spent,
+    Audience, Intake, Lane, Ledger as _, Permit, Policy, Setup as Config, Sight, Spent,
 };
 use oncecast::model::{
     Caps, Entry, FeedState, Guarantee, IdempotencyKey, Outcome, Reference, Request, Response, Time,
@@ -125,7 +125,7 @@ impl House {
     pub(super) async fn new(class: Class) -> Self {
         let line = Arc::new(Line::default());
         let mut house = Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: crate::folder(),
             clock: TokioClock::starting_at(START),
             rested: Duration::ZERO,
             ledger: None,
@@ -154,14 +154,9 @@ impl House {
 
     pub(super) async fn open(&mut self, class: Class, mend: Option<Mend>) {
         let clock: Arc<TokioClock> = Arc::clone(&self.clock);
-        let ledger = loop {
-            match Embedded::open_and(&self.path(), Arc::clone(&clock) as _, mend).await {
-                Ok(ledger) => break ledger,
-                // The thread of the one that was dropped is on its way out.
-                Err(LedgerError::InUse { .. }) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        };
+        // Without a thread of its own, it is gone when it is dropped.
+        let ledger = Embedded::open_here(self.path(), Arc::clone(&clock) as _, mend);
+        let ledger = ledger.unwrap_or_else(|error| panic!("{error}"));
         ledger.configure(config(class)).await.expect("configured");
         self.ledger = Some(ledger);
         self.wire = Wire::over(Arc::clone(&self.line) as Arc<dyn Transport>, Fuse::default());

@@ -44,11 +44,8 @@ struct Wanted<'a> {
 /// Cuts the power at every moment of a step, and checks what is left.
 pub(super) async fn step(life: &mut Life, step: &Step, count: &mut Count) -> Result<(), String> {
     let mut contents = vec![step.before.content, step.after.content];
-    for moment in &step.moments {
-        // A step may be more than one commit: what was written whole at some moment was one of them.
-        let whole = Machine::with(moment.clone(), 0);
-        contents.extend(hands::content(&whole, Path::new(LEDGER)));
-    }
+    // A step may be more than one commit: what was written whole at some moment was one of them.
+    contents.extend(hands::contents(&step.moments));
     if step.kind == Kind::First {
         contents.push(None);
     }
@@ -123,7 +120,7 @@ async fn check(
         machine.record();
     }
     let place = hands::place(&machine, wanted.is_apart);
-    let ledger = match hands::open(place, wanted.clock, None).await {
+    let ledger = match hands::open_here(place, wanted.clock).await {
         Ok(ledger) => ledger,
         Err(LedgerError::Untrusted { .. }) if step.kind == Kind::Mend && content.is_none() => {
             return Ok(None);
@@ -131,23 +128,13 @@ async fn check(
         Err(error) => return Err(format!("it does not open: {error}")),
     };
     opened(wanted, content, &ledger).await?;
-    let Some(mut rng) = again else {
-        ledger.close().await.ok();
-        return Ok(None);
-    };
-    let moments = machine.moments();
-    let whole = Machine::with(machine.platter(), 0);
-    let mut contents: Vec<_> = hands::content(&whole, Path::new(LEDGER)).into_iter().collect();
-    for moment in &moments {
-        let whole = Machine::with(moment.clone(), 0);
-        contents.extend(hands::content(&whole, Path::new(LEDGER)));
-    }
-    ledger.close().await.ok();
-    if moments.is_empty() {
-        return Ok(None);
-    }
-    let moment = &moments[rng.usize(..moments.len())];
-    Ok(Some(Again { platter: moment.after_cut(&mut Random(rng)), contents }))
+    let mut moments = machine.moments();
+    hands::leave(ledger);
+    let Some(mut rng) = again.filter(|_| !moments.is_empty()) else { return Ok(None) };
+    moments.truncate(rng.usize(..moments.len()) + 1);
+    let contents = hands::contents(&moments);
+    let last = moments.last().expect("one at least");
+    Ok(Some(Again { platter: last.after_cut(&mut Random(rng)), contents }))
 }
 
 async fn opened(
@@ -214,13 +201,13 @@ async fn exchanged(wanted: &Wanted<'_>, mut platter: Platter, older: &Older) -> 
     platter.put(Path::new(LEDGER), &older.platter);
     let machine = Machine::with(platter, 0);
     let place = hands::place(&machine, wanted.is_apart);
-    let ledger = match hands::open(place, wanted.clock, None).await {
+    let ledger = match hands::open_here(place, wanted.clock).await {
         Ok(ledger) => ledger,
         Err(LedgerError::Untrusted { .. }) => return Ok(()),
         Err(error) => return Err(format!("an older one does not open: {error}")),
     };
     let trust = ledger.overview().await.map_err(|e| e.to_string())?.trust;
-    ledger.close().await.ok();
+    hands::leave(ledger);
     match trust {
         Trust::Sends => {
             Err("an older ledger sends beside a witness that should know better".into())

@@ -2,6 +2,7 @@
 //! it is told to, and the permits that it was granted.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use oncecast::ledger::{Audience, Lane, Ledger as _, LedgerError, Permit, Policy,
 use oncecast::model::{Caps, DeliveryId, Response, Status, Time, WhenAbsent};
 use oncecast::wire::{Answering, Endpoint, Fuse, Get, Outgoing, Transport, Trouble, Wire};
 
-use crate::disk::Machine;
+use crate::disk::{Machine, Platter};
 use crate::model::house::Reader;
 
 const START: Time = Time::from_millis(1_767_323_045_000);
@@ -69,6 +70,32 @@ pub(super) async fn open(
     Ok(ledger)
 }
 
+/// The same without a thread, for one look at what is there.
+pub(super) async fn open_here(
+    place: Place,
+    clock: &Arc<TokioClock>,
+) -> Result<Arc<Embedded>, LedgerError> {
+    let ledger = Embedded::open_here(place, Arc::clone(clock) as _, None)?;
+    ledger.configure(setup()).await?;
+    Ok(ledger)
+}
+
+/// Lets go of what nobody reads any more: a database that is dropped while its thread falls over writes
+/// nothing, and one that is closed writes as much as a commit.
+fn let_go<T: Send + 'static, U: Send + 'static>(of: T, told: U) -> U {
+    let fallen = catch_unwind(AssertUnwindSafe(|| {
+        let _dropped_on_the_way = of;
+        resume_unwind(Box::new(told))
+    }));
+    let Err(told) = fallen;
+    *told.downcast().expect("what was thrown")
+}
+
+/// Leaves a ledger of [`open_here`] as a power cut would.
+pub(super) fn leave(ledger: Arc<Embedded>) {
+    let_go(ledger, ());
+}
+
 pub(super) fn guid(post: u32) -> String {
     format!("https://blog.example/{post}")
 }
@@ -76,8 +103,10 @@ pub(super) fn guid(post: u32) -> String {
 /// Where every delivery stands.
 pub(super) async fn stands(ledger: &Embedded, posts: u32) -> Result<Stands, LedgerError> {
     let mut stands = Stands::new();
-    for post in 0..posts {
-        for entry in ledger.find(&guid(post)).await? {
+    // All are asked for before the first is awaited: they share a transaction.
+    let asked: Vec<_> = (0..posts).map(|post| ledger.find(&guid(post))).collect();
+    for found in asked {
+        for entry in found.await? {
             stands.extend(entry.deliveries.into_iter().map(|d| (d.id, d.status)));
         }
     }
@@ -130,10 +159,23 @@ pub(super) async fn publish(permit: Permit, answer: Answer) -> Spent {
     .await
 }
 
+/// What the ledger's file said at each of these moments, where that can be read; each once.
+pub(super) fn contents(moments: &[Platter]) -> Vec<Option<u64>> {
+    let path = Path::new(LEDGER);
+    let mut said = Vec::new();
+    for (at, moment) in moments.iter().enumerate() {
+        if at > 0 && moment.shares(path, &moments[at - 1]) {
+            continue;
+        }
+        said.extend(content(&Machine::with(moment.clone(), 0), path));
+    }
+    said
+}
+
 /// What the ledger's file says, whole, and read by nothing of ours: `None` where there is none.
 pub(super) fn content(machine: &Machine, path: &Path) -> Result<Option<u64>, String> {
     // redb falls over a file that no honest disk leaves.
-    std::panic::catch_unwind(|| read(machine, path)).unwrap_or_else(|_| Err("it fell over".into()))
+    catch_unwind(|| read(machine, path)).unwrap_or_else(|_| Err("it fell over".into()))
 }
 
 fn read(machine: &Machine, path: &Path) -> Result<Option<u64>, String> {
@@ -168,7 +210,8 @@ fn read(machine: &Machine, path: &Path) -> Result<Option<u64>, String> {
             (key.value(), row.value()).hash(&mut hash);
         }
     }
-    Ok(Some(hash.finish()))
+    drop(txn);
+    Ok(Some(let_go(database, hash.finish())))
 }
 
 /// A file that redb may have for itself.

@@ -27,10 +27,10 @@ use super::watch::{Watched, short};
 use super::world::{HOUR, MINUTE, World};
 
 /// A lane with nothing to do is heard of this often; the real one every minute, and hears no more.
-const IDLE: Duration = HOUR.saturating_mul(6);
+const IDLE: Duration = HOUR.saturating_mul(12);
 /// While everything is stopped, or the ledger only observes; the real one looks every few seconds, since a
 /// STOP file rings no bell when it is taken away.
-const STOPPED: Duration = MINUTE.saturating_mul(10);
+const STOPPED: Duration = MINUTE.saturating_mul(30);
 /// Lanes that go on for so many steps in one life do not come to rest.
 const STEPS_MAX: u64 = 60_000;
 

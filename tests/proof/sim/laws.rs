@@ -53,13 +53,17 @@ pub(super) struct Laws {
     pub(super) by_hand: BTreeSet<(usize, Post)>,
     /// Posts that were known before a lane's group was, and so are no news to it.
     pub(super) before: BTreeMap<usize, BTreeSet<Post>>,
+    /// Posts that may have been.
+    pub(super) may_be_before: BTreeMap<usize, BTreeSet<Post>>,
     /// Whether a whole document was ever taken.
     pub(super) is_known: bool,
     /// Whether any commit of a document may have been taken without a word.
     pub(super) may_be_known: bool,
-    pub(super) known: BTreeSet<Post>,
-    /// What any document has shown, whole or not: half a document is news too, once the feed is known.
+    /// What any document that was taken has shown, whole or not: half of one is news too, once the feed is
+    /// known.
     pub(super) met: BTreeSet<Post>,
+    /// The same of documents of which nobody knows whether they were taken.
+    pub(super) may_be_met: BTreeSet<Post>,
     /// What the ledger has said to be published: it says so for ever.
     pub(super) published: BTreeSet<DeliveryId>,
     /// Whether an older copy was ever taken up, or a new ledger begun.

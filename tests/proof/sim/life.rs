@@ -3,7 +3,6 @@
 mod faults;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ pub(super) struct Report {
 
 /// Lives one life on this thread, in a folder of its own.
 pub(super) fn live(seed: u64, defect: Option<Defect>, records: bool) -> Report {
-    let folder = folder();
+    let folder = crate::folder();
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -69,13 +68,6 @@ pub(super) fn live(seed: u64, defect: Option<Defect>, records: bool) -> Report {
     report
 }
 
-/// A folder in memory, where there is one.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.expect("a folder")
-}
-
 struct Life {
     world: Arc<World>,
     house: House,
@@ -86,6 +78,8 @@ struct Life {
     right: Option<Duration>,
     /// When what is stopped goes on.
     go_on: Option<Duration>,
+    /// When the weather of each lane is fair again.
+    clears: Vec<Option<Duration>>,
     /// After the clock was set, when the lanes have looked at it as the real ones do every minute.
     seen: Option<Duration>,
     /// By how much the clock was behind when the ledger last saw it.
@@ -111,9 +105,11 @@ impl Life {
     fn new(world: Arc<World>) -> Self {
         let mut house = House::new(Arc::clone(&world));
         house.without = usize::from(world.state().dice.percent(30));
+        let clears = vec![None; world.plan.lanes.len()];
         Self {
             world,
             house,
+            clears,
             next_post: HOUR * 8,
             next_visit: HOUR * 10,
             next_event: HOUR,
@@ -163,7 +159,13 @@ impl Life {
             self.go_on,
             self.seen,
         ];
-        let next = soon.into_iter().flatten().min().unwrap_or(CALM).min(CALM);
+        let next = soon
+            .into_iter()
+            .chain(self.clears.iter().copied())
+            .flatten()
+            .min()
+            .unwrap_or(CALM)
+            .min(CALM);
         sleep(next.saturating_sub(self.world.age())).await;
         let age = self.world.age();
         if self.right.is_some_and(|at| at <= age) {
@@ -172,6 +174,7 @@ impl Life {
             self.world.say(format_args!("the clock is right"));
             self.seen = Some(age + LOOK);
         }
+        self.clear_up();
         if self.seen.is_some_and(|at| at <= age) {
             self.look_at_the_clock();
         }
@@ -196,6 +199,22 @@ impl Life {
             self.event().await;
             let rest = self.world.state().dice.between(HOUR * 2, HOUR * 11);
             self.next_event = self.world.age() + rest;
+        }
+    }
+
+    /// Bad weather passes; credentials that were taken back stay so until a person looks in.
+    fn clear_up(&mut self) {
+        let age = self.world.age();
+        for (lane, clears) in self.clears.iter_mut().enumerate() {
+            if clears.is_none_or(|at| at > age) {
+                continue;
+            }
+            *clears = None;
+            let mut state = self.world.state();
+            if state.weather[lane] != Weather::Locked {
+                state.weather[lane] = Weather::Fair;
+                state.trace.line(age, format_args!("lane {lane} clears up"));
+            }
         }
     }
 

@@ -41,7 +41,7 @@ use plan::Defect;
 use world::Tally;
 
 /// So many lives are lived where nobody says how many.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 1_000;
 /// A defect is caught within so many lives.
 const CAUGHT_WITHIN: u64 = 60;
 const FAULTS_MIN: u64 = 50;
@@ -86,9 +86,11 @@ fn nobody_sees_a_post_twice_in_any_life() {
             }
         }
     };
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
     });
     let (tally, reports, lived, fewest) = done.into_inner().expect("free");
     let bad: Vec<&Report> = reports.iter().filter(|report| !report.broken.is_empty()).collect();

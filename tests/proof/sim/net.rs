@@ -204,7 +204,7 @@ impl Net {
                 sleep(reset).await;
                 let mut response = answer(status, &Value::Null, world.now());
                 if status == 429 {
-                    let wait = if call.lane.is_multiple_of(2) { "90" } else { "1800" };
+                    let wait = world.state().dice.one_of(&["90", "1800", "1800", "7200"]);
                     response.headers.push(("retry-after".to_owned(), wait.to_owned()));
                 }
                 Ok(response)

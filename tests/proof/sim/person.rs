@@ -118,6 +118,9 @@ pub(super) async fn mend(house: &mut House) {
             state.laws.forbidden = None;
             state.laws.taken_up = true;
             state.laws.forget_claims();
+            // A stop is written in the ledger, and the one that is taken up may not know of it.
+            state.laws.stopped = world.disk.is_there(&house.stop_file());
+            state.laws.paused.clear();
             if mend == Mend::Init || !world.disk.is_there(&house.witness()) {
                 state.laws.begin_again();
             }
@@ -189,12 +192,22 @@ pub(super) async fn replay(house: &House, post: Post, again: bool) {
         "replays post {post} to {name} (again: {wanted}): {:?}",
         told.map(Iterator::collect::<Vec<_>>).ok()
     ));
+    // What a restored copy holds, and a lost ledger has sent, is sent again under the number that it had.
+    let may_be_there = {
+        let state = world.state();
+        state.truth.shown(lane, post) > 0 || !state.truth.is_quiet(lane)
+    };
     let opens = match &opened {
-        Ok(steps) => steps.iter().any(|step| step.sends && step.delivery.id.generation > 1),
+        Ok(steps) => {
+            steps.iter().any(|step| step.sends && (may_be_there || step.delivery.id.generation > 1))
+        }
         Err(error) => matches!(error, LedgerError::Uncertain(_)),
     };
     if opens && wanted {
-        world.state().truth.want_again(lane, post);
+        let mut state = world.state();
+        state.truth.want_again(lane, post);
+        // A ledger that is older than it was opens a generation that a lost one has sent, under the same key.
+        state.laws.not_seen(lane, post);
     }
     house.ring();
 }

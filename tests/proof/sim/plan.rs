@@ -154,7 +154,7 @@ impl Plan {
         // Another stream than the world's own.
         let mut dice = Dice::of(seed ^ 0x9e37_79b9_7f4a_7c15);
         let mut kinds = Kind::ALL.to_vec();
-        let count = 3 + dice.below(2);
+        let count = 2 + dice.below(2);
         let lanes = (0..count).map(|_| kinds.swap_remove(dice.below(kinds.len())));
         let lanes: Vec<Kind> = lanes.collect();
         let lanes = lanes.into_iter().map(|kind| Lane {

@@ -129,22 +129,24 @@ impl Ledger for Watched {
                     let first = !laws.is_known && !laws.may_be_known;
                     if told.baseline || first {
                         // What was owed before, by an earlier ledger, stays owed.
-                        laws.baseline.extend(posts.iter().filter(|post| !laws.met.contains(post)));
+                        let owed = |post: &&Post| {
+                            laws.met.contains(post) || laws.may_be_met.contains(post)
+                        };
+                        let old: Vec<Post> = posts.into_iter().filter(|p| !owed(&p)).collect();
+                        laws.baseline.extend(old);
                     }
                     if first && !told.baseline && told.new > 0 {
                         laws.broken.push("I5: the first sight of the feed was news".to_owned());
                     }
                     laws.is_known = true;
-                    laws.known.extend(&posts);
                 }
-                (Err(_), Some(posts)) => {
-                    laws.may_be_known = true;
-                    laws.known.extend(&posts);
-                }
+                (Err(_), Some(_)) => laws.may_be_known = true,
                 (_, None) => {}
             }
             if laws.is_known || laws.may_be_known {
-                laws.met.extend(met);
+                // What was not taken for sure may be news to a group that comes later, or may not.
+                let met_by = if admitted.is_ok() { &mut laws.met } else { &mut laws.may_be_met };
+                met_by.extend(met);
             }
             admitted
         })

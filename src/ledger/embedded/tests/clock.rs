@@ -389,3 +389,34 @@ async fn no_key_is_repeated_after_a_time_that_nobody_counted() {
         assert!(matches!(claim, Claim::Granted(_)), "by {wrong} s: {claim:?}");
     }
 }
+
+/// The machine boots with its clock a week ahead, and a post leaves in the very moment of the start: left
+/// where it was when the clock is set, its key would look young for a week, and be repeated long after the
+/// platform has forgotten it.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_in_the_moment_of_a_start_moves_with_the_clock() {
+    let keyed = Guarantee::Keyed { window: seconds(HOUR) };
+    for wrong in [0, 3 * HOUR, 7 * DAY] {
+        let mut machine = Machine::at(START, START);
+        machine.publish(1);
+        machine.publish(1);
+        machine.open = None;
+        machine.clock.reboot();
+        machine.clock.jump(START.plus(seconds(wrong)));
+        machine.start();
+        let number = granted(machine.ledger(), FIRST);
+        let lost = Outcome::Unknown { reason: "no answer".into() };
+        run(machine.ledger(), move |batch| batch.settle(FIRST, number, &lost, None))
+            .expect("settled");
+        tokio::time::advance(seconds(MINUTE)).await;
+        machine.clock.jump(START.plus(seconds(MINUTE)));
+        for _ in 0..70 {
+            tokio::time::advance(seconds(MINUTE)).await;
+            machine.publish(0);
+        }
+        let claim = run(machine.ledger(), move |batch| batch.reclaim(FIRST, keyed));
+        let claim = claim.expect("answered");
+        let is_over = matches!(&claim, Claim::NotNow { wait: None, why } if why.contains("over"));
+        assert!(is_over, "ahead by {wrong} s: {claim:?}");
+    }
+}

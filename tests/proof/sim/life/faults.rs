@@ -66,6 +66,8 @@ impl Life {
                     Weather::Locked,
                 ]);
                 state.weather[lane] = weather;
+                let lasts = state.dice.between(HOUR * 2, HOUR * 36);
+                self.clears[lane] = Some(self.world.age() + lasts);
                 if weather == Weather::Fair && state.servers[lane].revoke() {
                     state.tally.fault("sessions revoked");
                 }
@@ -160,8 +162,9 @@ impl Life {
             // What is known already is no news to a group that is new.
             let lane = self.world.plan.lanes.len() - 1;
             let mut state = self.world.state();
-            let met = state.laws.met.clone();
-            state.laws.before.insert(lane, met);
+            let laws = &mut state.laws;
+            laws.before.insert(lane, laws.met.clone());
+            laws.may_be_before.insert(lane, laws.may_be_met.clone());
         }
         self.house.reload().await;
     }
