@@ -6,15 +6,16 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::address;
+use super::describe::Description;
 use super::described;
-use super::keys::group as g;
+use super::keys::{Key, group as g};
 use super::problem::{Fault, Problems};
 use super::routes;
 use super::rows::{Row, no_such, rows};
-use super::rules::{Rule, mismatch, string};
+use super::rules::{Choice, Rule, mismatch, string};
 use super::table::Table;
 use super::{Feed, Group, Integration, Platform};
-use crate::model::WhenAbsent;
+use crate::model::{Upkeep, WhenAbsent};
 
 /// Keys that one kind of integration gives a meaning.
 const OF_KIND: [(&str, &[&str]); 4] = [
@@ -64,6 +65,7 @@ pub(super) fn read<'t>(
         let pictures = table.read(&g::PICTURES, out);
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
+        let upkeep = upkeep(table, kind, described.map(|(_, description)| description), out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
         for (key, owners) in OF_KIND {
             let of_described = key == "room" && described.is_some();
@@ -93,6 +95,7 @@ pub(super) fn read<'t>(
             warning,
             pictures,
             when_absent,
+            upkeep,
             rules,
             link,
             limit,
@@ -231,6 +234,32 @@ fn when_absent(
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }
     WhenAbsent::Send
+}
+
+/// What becomes of posts when their entries change or are deleted; the platform must be able to do it.
+fn upkeep(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    description: Option<&Description>,
+    out: &mut Problems<'_>,
+) -> Upkeep {
+    let able =
+        ["mastodon", "bluesky", "matrix", "discord", "discord-webhook", "wordpress", "ghost"];
+    let mut wants = |key: &Key<Choice>, word, described: fn(&Description) -> bool, verb: &str| {
+        if table.read(key, out) != Some(word) {
+            return false;
+        }
+        let can = description.map_or(kind.is_none_or(|kind| able.contains(&kind)), described);
+        if let Some(kind) = kind.filter(|_| !can) {
+            let what = format!("oncecast has no way to {verb} a post on {kind}");
+            table.fault(key.name, out, Fault::new(what, "\"ignore\"", "delete the line"));
+        }
+        can
+    };
+    Upkeep {
+        update: wants(&g::ON_EDIT, "update", |d| d.update.is_some(), "change"),
+        retract: wants(&g::ON_DELETE, "retract", |d| d.retract.is_some(), "take away"),
+    }
 }
 
 fn language(table: &Table<'_>, out: &mut Problems<'_>) -> Option<String> {

@@ -258,6 +258,10 @@ pub(super) mod group {
         key("warning", text("what readers are warned of, in a few words", 100), "\"food\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const ON_EDIT: Key<Choice> =
+        key("on_edit", Choice(&["ignore", "update"]), "\"ignore\"");
+    pub(in crate::config) const ON_DELETE: Key<Choice> =
+        key("on_delete", Choice(&["ignore", "retract"]), "\"ignore\"");
     pub(in crate::config) const LINK: Key<Text> = key(
         "link",
         text("an http or https address", URL_MAX),
@@ -282,6 +286,8 @@ pub(super) mod group {
         "warning",
         "pictures",
         "when_absent",
+        "on_edit",
+        "on_delete",
         "link",
         "limit",
         "set",

@@ -360,6 +360,8 @@ pub struct Group {
     pub warning: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// What becomes of its posts when their entries change or are deleted.
+    pub upkeep: crate::model::Upkeep,
     /// Which entries it hears, and when.
     pub rules: crate::model::route::Rules,
     /// By hand: the page that opens the group. WebSub: the feed. Webmention: the page answered to.

@@ -54,6 +54,7 @@ pub fn setup_of(config: &Config) -> Setup {
                 lane: g.integration.clone(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
+                upkeep: g.upkeep,
                 rules: g.rules.clone(),
                 by_hand: config
                     .integrations

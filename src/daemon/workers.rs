@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::adapter::registry;
 use crate::config::{Config, FeedSource, Integration};
 use crate::flow::deliver::Lane;
-use crate::flow::{Manners, Parts, Sessions, dispatch, poll};
+use crate::flow::{Manners, Parts, Sessions, dispatch, gap, poll};
 
 use super::alerts::Watch;
 
@@ -42,8 +42,10 @@ impl Workers {
         manners: &Arc<Manners>,
     ) -> Self {
         let stop = CancellationToken::new();
+        let gap = gap(&config.feeds);
+        manners.keep_apart(gap);
         for (number, feed) in config.feeds.iter().enumerate() {
-            let start = poll::Start::of(number, config.feeds.len(), feed.every);
+            let start = poll::Start::of(number, config.feeds.len(), feed.every, gap);
             let poller = poll::Poller::among(feed.clone(), parts.clone(), Arc::clone(manners));
             tasks.spawn(poller.work(start, stop.clone()));
         }

@@ -4,7 +4,7 @@
 use crate::adapter::{Amending, Deed, PREFLIGHTS_MAX, Post};
 use crate::config::Group;
 use crate::ledger::{AmendClaim, AmendSettled, AmendSpent, AmendWork, LedgerError, Moot};
-use crate::model::{Amend, Change, Effect, Outcome, Request, Response, Stand};
+use crate::model::{Amend, Change, Effect, Fingerprint, Outcome, Request, Response, Stand};
 
 use super::compose;
 use super::deliver::{LEDGER_REST, Lane, Next};
@@ -36,7 +36,7 @@ impl Lane {
                     Err(moot) => return self.moot(work, moot).await,
                 };
                 match self.plan_change(work, &group, Some(&post)).await? {
-                    Ok(request) => (request, Some(stage::of(&post))),
+                    Ok(request) => (request, Some(says(&post))),
                     Err(next) => return Ok(next),
                 }
             }
@@ -76,11 +76,11 @@ impl Lane {
         // Made by the rules of today, so that another template alone changes no post.
         let before = match (&work.said, &work.was) {
             (Some(said), _) => Some(said.clone()),
-            (None, Some(was)) => composed(was).ok().as_ref().map(stage::of),
+            (None, Some(was)) => composed(was).ok().as_ref().map(says),
             (None, None) => None,
         };
         match before {
-            Some(before) if before == stage::of(&post) => Err(Moot::Same),
+            Some(before) if before == says(&post) => Err(Moot::Same),
             _ => Ok(post),
         }
     }
@@ -188,4 +188,12 @@ impl Lane {
             }
         }
     }
+}
+
+/// The fingerprint of what readers are told. A picture is no part of it: its address may change with every
+/// look at the feed.
+fn says(post: &Post) -> String {
+    let parts = [&post.title, &Some(post.text.clone()), &post.language, &post.warning];
+    let parts = parts.map(|part| part.as_deref().unwrap_or_default());
+    format!("{:?}", Fingerprint::of("oncecast/says/1", &parts))
 }

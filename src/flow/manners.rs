@@ -3,12 +3,14 @@
 //! starts with thousands of feeds spreads them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Mark;
+use crate::config::Feed;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{FeedState, Time};
 use crate::wire::{Answering, Get, Getter};
@@ -20,10 +22,26 @@ const FETCHES_MAX: usize = 32;
 /// Two polls of one host begin at least this far apart; on this machine nobody is bothered.
 const APART: Duration = Duration::from_secs(2);
 
+/// Together all polls begin no faster than so many times as fast as they come on average: what a stall, a
+/// sleep of the machine or a start has heaped up is worked off, and falls upon nobody.
+const HASTE: f64 = 2.0;
+/// And never more than this apart: few feeds wait for none.
+const GAP_MAX: Duration = Duration::from_millis(125);
+
+/// How far apart polls begin at the least, so that these feeds all have theirs.
+#[must_use]
+pub fn gap(feeds: &[Feed]) -> Duration {
+    let a_second: f64 = feeds.iter().map(|feed| 1.0 / feed.every.as_secs_f64().max(1.0)).sum();
+    GAP_MAX.min(Duration::from_secs_f64(1.0 / (a_second * HASTE).max(1.0)))
+}
+
 /// What all polls share.
 #[derive(Debug)]
 pub struct Manners {
     fetches: Arc<Semaphore>,
+    /// How far apart polls begin, in microseconds, and when the last one did.
+    gap: AtomicU64,
+    last: tokio::sync::Mutex<Option<Mark>>,
     hosts: Mutex<HashMap<String, Host>>,
     bells: Mutex<HashMap<String, Arc<Notify>>>,
     remembered: OnceCell<HashMap<String, FeedState>>,
@@ -50,6 +68,8 @@ impl Manners {
     pub fn among(fetches: Arc<Semaphore>) -> Self {
         Self {
             fetches,
+            gap: AtomicU64::new(0),
+            last: tokio::sync::Mutex::default(),
             hosts: Mutex::default(),
             bells: Mutex::default(),
             remembered: OnceCell::new(),
@@ -61,6 +81,22 @@ impl Manners {
     #[must_use]
     pub fn with_hubs(self, hubs: Hubs) -> Self {
         Self { hubs, ..self }
+    }
+
+    /// From now on polls begin at least this far apart.
+    pub fn keep_apart(&self, gap: Duration) {
+        let micros = u64::try_from(gap.as_micros()).unwrap_or(u64::MAX);
+        self.gap.store(micros, Ordering::Relaxed);
+    }
+
+    /// Waits until a poll may begin; those who wait come in the order in which they asked.
+    async fn begin(&self) {
+        let mut last = self.last.lock().await;
+        let gap = Duration::from_micros(self.gap.load(Ordering::Relaxed));
+        if let Some(left) = last.and_then(|last| gap.checked_sub(last.elapsed())) {
+            tokio::time::sleep(left).await;
+        }
+        *last = Some(Mark::here());
     }
 
     /// Who calls when a feed changes.
@@ -152,6 +188,7 @@ impl Manners {
         // Closed only when the house is being left.
         turn.lane = lane.acquire_owned().await.ok();
         turn.fetch = Arc::clone(&self.fetches).acquire_owned().await.ok();
+        self.begin().await;
         turn
     }
 }
@@ -194,7 +231,10 @@ impl Getter for Polite<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::config::FeedSource;
 
     #[tokio::test(start_paused = true)]
     async fn the_feeds_of_a_host_come_one_after_another() {
@@ -205,6 +245,42 @@ mod tests {
         assert_eq!(manners.place("b.example"), Duration::ZERO, "others do not wait for them");
         tokio::time::advance(APART * 3).await;
         assert_eq!(manners.place("a.example"), Duration::ZERO);
+    }
+
+    /// A machine that wakes, or starts again, with thousands of polls overdue asks all the world at once.
+    #[tokio::test(start_paused = true)]
+    async fn what_has_heaped_up_falls_upon_nobody() {
+        let feed = |n| Feed {
+            name: format!("blog-{n}"),
+            source: FeedSource::File(PathBuf::from("/feed")),
+            every: Duration::from_secs(900),
+            every_max: Duration::from_secs(900),
+        };
+        let feeds: Vec<Feed> = (0..10_000).map(feed).collect();
+        let manners = Arc::new(Manners::default());
+        manners.keep_apart(gap(&feeds));
+        let (even, began) = (feeds.len() as f64 / 900.0, Mark::here());
+        let mut polls = tokio::task::JoinSet::new();
+        for n in 0..2_000 {
+            let manners = Arc::clone(&manners);
+            polls.spawn(async move {
+                drop(manners.turn(&format!("{n}.example")).await);
+                began.elapsed().as_secs()
+            });
+        }
+        let mut seconds: HashMap<u64, u32> = HashMap::new();
+        while let Some(second) = polls.join_next().await {
+            *seconds.entry(second.expect("polled")).or_default() += 1;
+        }
+        let busiest = seconds.values().copied().max().map_or(0.0, f64::from);
+        assert!(busiest <= even * 3.0, "{busiest} polls in one second, {even} were even");
+        assert!(seconds.len() as f64 <= 2_000.0 / even, "and all have theirs in time");
+        // Whoever has one feed waits for nothing, and whoever has ten hardly.
+        assert_eq!(gap(&feeds[..1]), GAP_MAX);
+        let (alone, one) = (Manners::default(), Mark::here());
+        alone.keep_apart(gap(&feeds[..1]));
+        drop(alone.turn("a.example").await);
+        assert_eq!(one.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test]

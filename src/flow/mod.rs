@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod doubt;
 mod hubs;
 mod manners;
+mod missing;
 mod pace;
 pub mod poll;
 
@@ -28,7 +29,7 @@ use crate::ledger::Ledger;
 use crate::wire::Wire;
 
 pub use hubs::{Called, Hubs};
-pub use manners::Manners;
+pub use manners::{Manners, gap};
 pub use pace::Pacer;
 pub use pulse::{Beat, Pulse};
 pub use sessions::Sessions;

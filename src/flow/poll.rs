@@ -1,5 +1,6 @@
 //! One loop a feed: wait, fetch, parse, and let the ledger decide what is new.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -35,10 +36,12 @@ const GONE_LOOK: Duration = Duration::from_secs(86_400);
 /// The loop of one feed.
 #[derive(Debug)]
 pub struct Poller {
-    feed: Feed,
-    rules: Rules,
-    parts: Parts,
-    manners: Arc<Manners>,
+    pub(super) feed: Feed,
+    pub(super) rules: Rules,
+    pub(super) parts: Parts,
+    pub(super) manners: Arc<Manners>,
+    /// Whether an entry of it may have been deleted; the ledger knows.
+    missing: AtomicBool,
     /// Its place in its host's row, once it has one, and when that comes.
     place: std::sync::Mutex<Option<(Mark, Duration)>>,
 }
@@ -53,17 +56,18 @@ pub struct Start {
 }
 
 impl Start {
-    /// Of feed `number` of `count`, which is asked `every` so often: in good time where feeds are few,
-    /// and evenly over the interval where they are thousands.
+    /// Of feed `number` of `count`, which is asked `every` so often, where polls begin `gap` apart: in good
+    /// time where feeds are few, and evenly over the interval where they are thousands.
     #[must_use]
-    pub fn of(number: usize, count: usize, every: Duration) -> Self {
+    pub fn of(number: usize, count: usize, every: Duration, gap: Duration) -> Self {
         let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let number = u32::try_from(number).unwrap_or(u32::MAX).min(count);
         let within = |most: Duration| {
             let whole = START_SPREAD.saturating_mul(count).min(most);
             whole.mul_f64(f64::from(number) / f64::from(count))
         };
-        Self { new: within(every), overdue: within(OVERDUE_SPREAD.min(every / 4)) }
+        let overdue = OVERDUE_SPREAD.min(every / 4).max(gap.saturating_mul(count)).min(every);
+        Self { new: within(every), overdue: within(overdue) }
     }
 }
 
@@ -78,7 +82,8 @@ impl Poller {
     #[must_use]
     pub fn among(feed: Feed, parts: Parts, manners: Arc<Manners>) -> Self {
         let rules = Rules::of(&feed);
-        Self { feed, rules, parts, manners, place: std::sync::Mutex::default() }
+        let (missing, place) = (AtomicBool::new(true), std::sync::Mutex::default());
+        Self { feed, rules, parts, manners, missing, place }
     }
 
     /// Polls until it is told to stop; a poll under way is given up, since it says nothing to anybody.
@@ -130,11 +135,26 @@ impl Poller {
         wait.min(self.feed.every.max(NAP))
     }
 
-    /// One poll where it is time for one; comes back with how long to wait.
+    /// One poll where it is time for one, and a look at pages that want one; comes back with how long to
+    /// wait.
     ///
     /// # Errors
     /// Where the ledger cannot be used.
     pub async fn turn(&self) -> Result<Duration, LedgerError> {
+        let wait = self.turn_to_feed().await?;
+        let look = self.look_at_missing().await?;
+        Ok(look.map_or(wait, |look| wait.min(self.nap(look))))
+    }
+
+    pub(super) fn may_miss(&self) -> bool {
+        self.missing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn misses(&self, missing: bool) {
+        self.missing.store(missing, Ordering::Relaxed);
+    }
+
+    async fn turn_to_feed(&self) -> Result<Duration, LedgerError> {
         let (state, settles) = self.parts.ledger.feed(&self.feed.name).await?;
         let now = self.parts.clock.now();
         let state = schedule::taken_up(state.unwrap_or_default(), &self.rules);
@@ -225,6 +245,9 @@ impl Poller {
         let feed = self.feed.name.clone();
         let admitted = self.parts.ledger.admit(Intake { feed, sight, state }).await?;
         self.tell(&admitted);
+        if admitted.missing > 0 {
+            self.misses(true);
+        }
         if let Some(about) = document.as_ref().filter(|about| is_gap(&admitted, about.entries)) {
             // What is further back is not asked for: posts of unknown age are a person's to release.
             tracing::warn!(feed.name = %self.feed.name, entries = about.entries,
@@ -258,6 +281,19 @@ impl Poller {
         if admitted.vanished > 0 {
             tracing::warn!(feed.name = %name, entries = admitted.vanished,
                 "entries left the feed before they were sent, and are withdrawn");
+        }
+        for (count, what) in [
+            (
+                admitted.missing_held,
+                "have left the feed at once: none of their posts is taken away",
+            ),
+            (admitted.edits_held, "have changed at once: none of their posts is changed"),
+        ] {
+            if count > 0 {
+                let words = format!("{count} entries {what}");
+                tracing::error!(feed.name = %name, "{words}; see for yourself: oncecast retract");
+                self.parts.pulse.remark(&format!("feed {name}"), words);
+            }
         }
         if admitted.nameless > 0 {
             tracing::warn!(feed.name = %name, entries = admitted.nameless,
@@ -299,6 +335,43 @@ mod tests {
 
     const SETTLE: Duration = Duration::from_secs(600);
     const EVERY: Duration = Duration::from_secs(900);
+
+    /// Thousands of feeds that are all asked in the first second are an attack; one that waits for its turn
+    /// keeps its author waiting.
+    #[test]
+    fn many_feeds_start_evenly_and_few_at_once() {
+        let gap = Duration::from_millis(45);
+        for (count, most) in [(10_000, 12), (2_000, 5), (100, 4)] {
+            for pick in [|start: Start| start.new, |start: Start| start.overdue] {
+                let mut seconds = std::collections::HashMap::<u64, u32>::new();
+                for number in 0..count {
+                    let at = pick(Start::of(number, count, EVERY, gap));
+                    assert!(at < EVERY);
+                    *seconds.entry(at.as_secs()).or_default() += 1;
+                }
+                let busiest = seconds.values().copied().max().unwrap_or_default();
+                assert!(busiest <= most * 2, "{busiest} of {count} feeds in one second");
+            }
+        }
+        let first = Start::of(0, 3, EVERY, gap);
+        assert_eq!((first.new, first.overdue), (Duration::ZERO, Duration::ZERO));
+        assert!(Start::of(2, 3, EVERY, gap).new < Duration::from_secs(1));
+    }
+
+    /// What a feed has shown and lost before it was asked again is missed, and somebody should know.
+    #[test]
+    fn a_window_of_nothing_known_may_have_a_gap_behind_it() {
+        let admitted = |new, baseline| Admitted { new, baseline, ..Admitted::default() };
+        for (new, baseline, shown, gap) in [
+            (10, false, 10, true),
+            (9, false, 10, false),
+            (10, true, 10, false),
+            (1, false, 1, false),
+            (0, false, 0, false),
+        ] {
+            assert_eq!(is_gap(&admitted(new, baseline), shown), gap, "{new} of {shown}");
+        }
+    }
 
     /// The blog is down, or empty, when a new entry wants its second look: it is not asked without
     /// a pause until it comes back.

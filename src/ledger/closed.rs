@@ -11,6 +11,7 @@ use super::{
     Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
     Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
     Retract, RetractStep, Selection, Settled, Setup, Spent, Verdict, Waiting, Who, hand, journal,
+    upkeep,
 };
 
 /// Stands in for a ledger until it can be opened.
@@ -66,6 +67,8 @@ refuse! {
     settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
     stage(DeliveryId, Staged) -> bool;
     retract(Retract, Who) -> Vec<RetractStep>;
+    missing(&str) -> Vec<upkeep::Missing>;
+    looked(&str, u64, upkeep::Page) -> bool;
     claim_amend(DeliveryId, Change, Request, Option<String>) -> AmendClaim;
     settle_amend(&AmendSpent) -> AmendSettled;
     moot_amend(DeliveryId, Change, Moot) -> Option<Amend>;

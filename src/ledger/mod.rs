@@ -14,6 +14,7 @@ pub mod hand;
 pub mod journal;
 mod permit;
 mod setup;
+pub mod upkeep;
 mod views;
 pub mod whole;
 mod witness;
@@ -110,6 +111,12 @@ pub struct Admitted {
     pub changed: u32,
     /// Entries that left the feed before they were sent.
     pub vanished: u32,
+    /// Entries that may have been deleted: their pages are looked at.
+    pub missing: u32,
+    /// Entries that have left the feed so many at once that none of them counts as deleted.
+    pub missing_held: u32,
+    /// Entries that have changed so many at once that no post is changed.
+    pub edits_held: u32,
     /// Entries by which nothing can be recognised.
     pub nameless: u32,
     /// How long until the next entry wants its second look.
@@ -219,6 +226,12 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Takes a person's wish that what readers have of an entry be taken away.
     fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>>;
+
+    /// Entries that have left a feed and may have been deleted, as far as groups want to know.
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>>;
+
+    /// Takes what a look at the page of such an entry has shown; true where its posts are to be taken away.
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool>;
 
     /// Claims one call for a change that is wanted of a post. The permit comes after the commit, or not
     /// at all; `saying` is the fingerprint of what the post then says.

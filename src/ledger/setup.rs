@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::route::Rules;
-use crate::model::{Caps, WhenAbsent};
+use crate::model::{Caps, Upkeep, WhenAbsent};
 
 /// The part of a config that the ledger enforces.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -68,6 +68,8 @@ pub struct Audience {
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.
     pub when_absent: WhenAbsent,
+    /// What becomes of its posts when their entries change or are deleted.
+    pub upkeep: Upkeep,
     /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
     pub by_hand: bool,
     /// Which entries it hears, and when.

@@ -28,6 +28,15 @@ impl Change {
     }
 }
 
+/// What a group wants of a post whose entry changes in its feed, or is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Upkeep {
+    /// The post says what its entry says now.
+    pub update: bool,
+    /// The post goes with its entry.
+    pub retract: bool,
+}
+
 /// What a call that changes a post proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "effect")]

@@ -15,7 +15,7 @@ pub mod route;
 mod staged;
 mod time;
 
-pub use amend::{Amend, Change, Effect, Stand};
+pub use amend::{Amend, Change, Effect, Stand, Upkeep};
 pub use caps::Caps;
 pub use delivery::{DeliveryId, Event, HoldReason, Illegal, Status, StatusKind, WithdrawReason};
 pub use entry::{Enclosure, Entry};

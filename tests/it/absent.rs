@@ -37,6 +37,7 @@ async fn doubt(when_absent: WhenAbsent) -> Doubt {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent,
+            upkeep: oncecast::model::Upkeep::default(),
             ..Audience::default()
         }],
     };

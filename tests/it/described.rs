@@ -232,6 +232,25 @@ fn a_description_that_promises_more_than_it_can_keep_is_refused() {
         (with("room = \"a room\"", "rom = \"a room\""), "unknown field `rom`"),
         (with("[publish]", "[publsh]"), "missing field `answers`"),
         (
+            with("[publish]", "[retract]\ncall = { path = \"/posts\" }\n[publish]"),
+            "retract.call does not name the post",
+        ),
+        (
+            with(
+                "[publish]",
+                "[update]\nanswers = [{ status = [502], means = \"gone\" }]\n\
+                 call = { path = \"/posts/{{ id }}\" }\n[publish]",
+            ),
+            "can come from a proxy",
+        ),
+        (
+            with(
+                "[publish]",
+                "[update]\ncall = { method = \"GET\", path = \"/{{ id }}\" }\n[publish]",
+            ),
+            "changes nothing",
+        ),
+        (
             with("authorization = ", "authorization = \"{{ user }}\", x = "),
             "undefined value: `user`",
         ),
@@ -322,6 +341,16 @@ fn what_a_platform_wants_to_know_is_asked_for_by_the_config() {
             format!("kind = \"telegram\"\n{token}"),
             "room = \"@a\"\nwhen_absent = \"send\"",
             "cannot be asked",
+        ),
+        (
+            format!("kind = \"discourse\"\nurl = \"https://a.example\"\nuser = \"a\"\n{token}"),
+            "room = \"1\"\non_edit = \"update\"",
+            "no way to change a post on discourse",
+        ),
+        (
+            "kind = \"webhook\"\nurl = \"https://a.example\"".to_owned(),
+            "on_delete = \"retract\"",
+            "no way to take away a post on webhook",
         ),
         (format!("kind = \"lemmy\"\n{token}"), "room = \"1\"", "url of [[integration]]"),
         (format!("kind = \"custom\"\nurl = \"https://a.example\"\n{token}"), "", "describe"),

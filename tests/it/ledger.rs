@@ -32,6 +32,7 @@ fn setup(settle: Duration) -> Setup {
         lane: "lane".into(),
         feeds: feeds.iter().map(|f| (*f).into()).collect(),
         when_absent: oncecast::model::WhenAbsent::Wait,
+        upkeep: oncecast::model::Upkeep::default(),
         ..Audience::default()
     };
     Setup {
@@ -128,6 +129,7 @@ async fn the_first_sight_of_a_feed_and_of_a_group_is_never_sent() {
         lane: "lane".into(),
         feeds: vec!["blog".into()],
         when_absent: oncecast::model::WhenAbsent::Wait,
+        upkeep: oncecast::model::Upkeep::default(),
         ..Audience::default()
     });
     world.ledger.configure(more).await.expect("configured");

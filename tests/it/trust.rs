@@ -33,6 +33,7 @@ fn setup() -> Setup {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent: oncecast::model::WhenAbsent::Wait,
+            upkeep: oncecast::model::Upkeep::default(),
             ..Audience::default()
         }],
     }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 
-use crate::model::identity::{aliases, side_aliases};
+use crate::model::identity::{aliases, side_aliases, title_form};
 use crate::model::{Alias, AliasKind, Entry, Fingerprint};
 
 /// How one item can be recognised, after the document's own collisions are taken out.
@@ -35,11 +35,12 @@ pub(super) fn names_within(
     hosts: &[(String, String)],
 ) -> (Vec<Names>, Vec<Alias>) {
     let all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
+    let titles: Vec<String> = entries.iter().map(title_form).collect();
     let mut whole = HashSet::new();
     let is_first: Vec<bool> = all
         .iter()
-        .zip(entries)
-        .map(|(a, e)| whole.insert((a.clone(), e.title.clone(), e.published)))
+        .zip(entries.iter().zip(&titles))
+        .map(|(names, (entry, title))| whole.insert((names, title, entry.published)))
         .collect();
     let mut count: HashMap<Fingerprint, u32> = HashMap::new();
     for (names, _) in all.iter().zip(&is_first).filter(|(_, first)| **first) {
@@ -49,12 +50,12 @@ pub(super) fn names_within(
     }
     let mut collisions = Vec::new();
     let mut bearers: HashMap<Fingerprint, &str> = HashMap::new();
-    for ((names, entry), _) in all.iter().zip(entries).zip(&is_first).filter(|(_, f)| **f) {
+    for ((names, title), _) in all.iter().zip(&titles).zip(&is_first).filter(|(_, f)| **f) {
         for alias in names.iter().filter(|a| count.get(&a.fingerprint).is_some_and(|n| *n > 1)) {
             // One post that is listed twice is no collision.
             match bearers.entry(alias.fingerprint) {
-                Place::Vacant(place) => drop(place.insert(&entry.title)),
-                Place::Occupied(place) if *place.get() != entry.title => collisions.push(*alias),
+                Place::Vacant(place) => drop(place.insert(title)),
+                Place::Occupied(place) if *place.get() != title => collisions.push(*alias),
                 Place::Occupied(_) => {}
             }
         }

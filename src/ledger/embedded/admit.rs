@@ -15,6 +15,7 @@ use crate::model::{
 
 use super::batch::Batch;
 use super::records::{DeliveryRow, EntryRow, Routing};
+use super::upkeep::Gone;
 
 /// A feed that gives an item a new guid at every poll teaches nothing after this many.
 const LEARNT_MAX: u32 = 64;
@@ -36,6 +37,9 @@ pub(super) struct FeedRow {
     /// Set when a copy is taken up, until a whole document has been seen since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) restored: bool,
+    /// Entries that have left it, and may have been deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<Gone>,
     /// What the feed has taught about itself.
     #[serde(default)]
     pub(super) habits: Habits,
@@ -129,6 +133,8 @@ impl Batch<'_, '_> {
         let today = Today { clock: self.core.clock.now(), counted: self.now };
         let first_sight = !row.known;
         self.habits = std::mem::take(&mut row.habits);
+        let before = self.habits.present.clone();
+        let mut edited = Vec::new();
         self.remember_looks(row)?;
         let plan = admission::plan(feed, &entries, self, &policy, first_sight, today)?;
         let audiences: Vec<(String, u32)> = self
@@ -152,7 +158,8 @@ impl Batch<'_, '_> {
                 Decision::Known { number, learn, arrives } => {
                     present.push(number);
                     let met = self.meet(feed, number, entry, &learn)?;
-                    admitted.changed += u32::from(met.changed);
+                    admitted.changed += u32::from(met.was.is_some());
+                    edited.extend(met.was.map(|was| (number, was)));
                     let is_new_here = arrives.is_some();
                     if let Some(hold) = arrives {
                         self.tables.set_seen(row.number, number, self.now)?;
@@ -182,9 +189,12 @@ impl Batch<'_, '_> {
             }
         }
         self.learn(feed, row, plan.habits, &plan.shared, &greeted, present.first().copied())?;
+        admitted.edits_held = self.carry_edits(feed, edited)?;
         if complete && !present.is_empty() {
+            admitted.missing_held = self.note_missing(feed, row, &before, &present)?;
             row.habits.present.clone_from(&present);
         }
+        admitted.missing = u32::try_from(row.missing.len()).unwrap_or(u32::MAX);
         row.known = true;
         row.restored &= !(trusted && complete);
         // A feed that is empty for once has lost nothing: only a document with items can say that
@@ -256,15 +266,17 @@ impl Batch<'_, '_> {
             learnt += 1;
         }
         let changed = row.entry != entry;
+        let mut was = None;
         if changed || learnt > 0 {
             if changed {
                 self.revise(feed, number, &mut row, &entry)?;
             }
-            row.entry = entry;
+            let before = std::mem::replace(&mut row.entry, entry);
+            was = Some(before).filter(|_| changed);
             row.learnt += learnt;
             self.tables.set_entry(number, &row)?;
         }
-        Ok(Met { changed, vanished: row.vanished })
+        Ok(Met { was, vanished: row.vanished })
     }
 
     /// Writes one delivery for each audience that is owed the entry and has none.
@@ -335,8 +347,8 @@ impl Batch<'_, '_> {
 
 /// What a known entry was met as.
 struct Met {
-    /// Whether it says something else than before.
-    changed: bool,
+    /// What it said before, where that is another thing.
+    was: Option<Entry>,
     /// Whether it had left its feed before it was sent.
     vanished: bool,
 }

@@ -33,6 +33,7 @@ async fn ledger(path: &Path) {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent: crate::model::WhenAbsent::Wait,
+            upkeep: crate::model::Upkeep::default(),
             ..Audience::default()
         }],
     };

@@ -22,6 +22,7 @@ use super::batch::{Batch, Told};
 use super::claim::Count;
 use super::records::{AmendRow, DeliveryRow, EntryRow};
 use super::settle::{REST_MAX, growing};
+use super::upkeep::EDIT_EVERY;
 
 /// Calls for one change, after which it is given up, visibly: with rests that grow to hours, some days.
 const TRIES_MAX: u32 = 16;
@@ -110,7 +111,7 @@ impl Batch<'_, '_> {
     }
 
     /// Writes down a change that is new or over.
-    fn set_amend(
+    pub(super) fn set_amend(
         &mut self,
         id: DeliveryId,
         row: DeliveryRow,
@@ -120,9 +121,8 @@ impl Batch<'_, '_> {
         (who, detail): (&str, &str),
     ) -> Result<DeliveryRow, LedgerError> {
         let word = amend.change.word();
-        let kept = row.amend.as_deref().cloned();
-        let said = kept.and_then(|kept| kept.said);
-        let fresh = AmendRow { amend, request: None, permit: None, was: None, saying: None, said };
+        let said = row.amend.as_ref().and_then(|amend| amend.said.clone());
+        let fresh = AmendRow { said, ..AmendRow::of(amend) };
         let mut next = DeliveryRow { amend: Some(Box::new(fresh)), ..row.clone() };
         if !dry_run {
             self.note(id, &mut next, entry, word, Told { who, detail, http: None })?;
@@ -248,8 +248,18 @@ impl Batch<'_, '_> {
         if matches!(stand, Stand::Done { .. }) {
             amend.said = amend.saying.take().or(amend.said);
             amend.was = None;
+            amend.edits += 1;
+            amend.edited = Some(self.now);
         }
         amend.amend.stand = stand;
+        if std::mem::take(&mut amend.again) && !matches!(amend.amend.stand, Stand::Gone { .. }) {
+            // What came meanwhile is carried next; the last one wins.
+            if !matches!(amend.amend.stand, Stand::Wanted { .. }) {
+                amend.amend = Amend::wanted(Change::Update, self.now.plus(EDIT_EVERY));
+            } else if !is_known {
+                amend.again = true;
+            }
+        }
         let settled = amend.amend.clone();
         let mut next = DeliveryRow { amend: Some(amend), ..row.clone() };
         self.note(id, &mut next, &entry, &event, Told { who: "daemon", detail: &detail, http })?;
@@ -361,7 +371,7 @@ fn wanted(row: &DeliveryRow, change: Change) -> Option<(Receipt, Box<AmendRow>, 
 }
 
 /// What names a post at its platform.
-fn named(reference: &Reference) -> Option<&str> {
+pub(super) fn named(reference: &Reference) -> Option<&str> {
     reference.id.as_deref().or(reference.url.as_deref()).filter(|name| !name.is_empty())
 }
 

@@ -46,8 +46,12 @@ impl Batch<'_, '_> {
         self.move_starts(&moved)?;
         self.move_loss(&moved)?;
         let mut settling = BTreeSet::new();
-        for (_, feed) in self.feed_rows()? {
-            settling.extend(feed.settling);
+        for (name, mut feed) in self.feed_rows()? {
+            settling.extend(&feed.settling);
+            if !feed.missing.is_empty() {
+                feed.missing = feed.missing.into_iter().map(|gone| gone.moved(&moved)).collect();
+                self.set_feed_row(&name, &feed)?;
+            }
         }
         for list in LISTS {
             for (_, id) in self.listed(list, usize::MAX)? {
@@ -106,6 +110,7 @@ fn moved_row(row: &DeliveryRow, set: &Set, moved: &impl Fn(Time) -> Time) -> Del
             | Stand::Done { at }
             | Stand::Gone { at, .. } => *at = moved(*at),
         }
+        amend.edited = amend.edited.map(moved);
     }
     for absent in &mut next.absent {
         *absent = moved(*absent);

@@ -46,6 +46,7 @@ mod tables;
 mod tests;
 mod time;
 mod trust;
+mod upkeep;
 mod verify;
 mod writer;
 
@@ -60,6 +61,7 @@ use crate::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Sta
 
 use super::alert::Concern;
 use super::amend::{AmendClaim, AmendSettled, AmendSpent, Moot, Retract, RetractStep};
+use super::upkeep::{Missing, Page};
 use super::{
     Admitted, Claim, DeliveryView, DueWork, EntryView, Foresight, Intake, Ledger, LedgerError,
     Overview, Realiased, Replay, ReplayStep, Reply, Selection, Settled, Setup, Spent, Verdict,
@@ -280,6 +282,16 @@ impl Ledger for Embedded {
 
     fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>> {
         self.call(move |batch| batch.retract(&what, &who))
+    }
+
+    fn missing(&self, feed: &str) -> Reply<Vec<Missing>> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.missing(&feed))
+    }
+
+    fn looked(&self, feed: &str, entry: u64, page: Page) -> Reply<bool> {
+        let feed = feed.to_owned();
+        self.call(move |batch| batch.looked(&feed, entry, &page))
     }
 
     fn claim_amend(

@@ -186,6 +186,31 @@ pub(super) struct AmendRow {
     /// The fingerprint of what it was last given to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) said: Option<String>,
+    /// Whether its entry has changed since the call that is out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
+    /// How often it was given another text, and when last.
+    #[serde(default)]
+    pub(super) edits: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) edited: Option<Time>,
+}
+
+impl AmendRow {
+    /// A change without a past.
+    pub(super) const fn of(amend: Amend) -> Self {
+        Self {
+            amend,
+            request: None,
+            permit: None,
+            was: None,
+            saying: None,
+            said: None,
+            again: false,
+            edits: 0,
+            edited: None,
+        }
+    }
 }
 
 /// What stands ready, and since when.

@@ -29,6 +29,7 @@ fn setup(groups: &[&str]) -> Setup {
         lane: "lane".into(),
         feeds: vec!["blog".into()],
         when_absent: crate::model::WhenAbsent::Wait,
+        upkeep: crate::model::Upkeep::default(),
         ..Audience::default()
     };
     Setup {

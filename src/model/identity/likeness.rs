@@ -11,6 +11,9 @@ use crate::model::{Entry, Time};
 /// Shorter texts prove nothing: "Read more", a caption, a template.
 pub(super) const TEXT_CHARS: usize = 200;
 
+/// A text of so many is a teaser, which may have been mended.
+const TEASER_CHARS: usize = 40;
+
 /// Feeds re-date a post by a day or two, rarely by more.
 const SAME_POST_DAYS: u64 = 3;
 
@@ -61,6 +64,7 @@ impl Likeness {
 /// | else dates within three days | 1 |
 /// | the same text of 200 chars or more, or nearly: seven in ten pieces of three words | 3 |
 /// | the same shorter text | 1 |
+/// | nearly the same shorter text, where a strong title is the same and the other `left` | 1 |
 /// | it `left` the middle of the feed just now | 1 |
 ///
 /// Nothing where the titles differ only in their numbers. Where the link is not the post's `own`, as in
@@ -81,8 +85,10 @@ pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) ->
         found.add(1, "slug");
     }
     let (title, other) = (normal_form(&new.title), normal_form(&old.title));
-    if !title.is_empty() && title == other {
-        found.add(if is_strong(&title) { 2 } else { 1 }, "title");
+    let titled = !title.is_empty() && title == other;
+    let strong = titled && is_strong(&title);
+    if titled {
+        found.add(if strong { 2 } else { 1 }, "title");
     }
     if let (true, Some(a), Some(b)) = (dates, day_source(new), day_source(old)) {
         if day(a) == day(b) {
@@ -97,6 +103,9 @@ pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) ->
         found.add(if long(&a) { 3 } else { 1 }, "text");
     } else if long(&a) && long(&b) && near(&a, &b) {
         found.add(3, "nearly the text");
+    } else if left && strong && a.chars().count() >= TEASER_CHARS && near(&a, &b) {
+        // A draft's address and a word of its teaser, mended together.
+        found.add(1, "nearly the text");
     }
     // Scripts and sections end many addresses of one site in the same way.
     if slug && found.because.iter().any(|b| b.ends_with("title") || b.ends_with("text")) {
@@ -122,6 +131,14 @@ pub fn nearly_same_text(a: &Entry, b: &Entry) -> bool {
 pub fn same_title(a: &Entry, b: &Entry) -> bool {
     let (a, b) = (normal_form(&a.title), normal_form(&b.title));
     !a.is_empty() && a == b
+}
+
+/// A title but for what changes nothing of it: case, markup, spaces and signs; as it stands where it has
+/// nothing else.
+#[must_use]
+pub fn title_form(entry: &Entry) -> String {
+    let form = normal_form(&entry.title);
+    if form.is_empty() { entry.title.clone() } else { form }
 }
 
 /// Whether two entries are dated within three days of each other.

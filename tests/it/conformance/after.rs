@@ -10,7 +10,7 @@ use oncecast::model::{Stand, Status};
 
 use super::super::incidents::blog::{Post, archive, before, post, rss};
 use super::cases::{CASES, Manner};
-use super::house::{DAY, HOUR, House, START, alone, config_of};
+use super::house::{DAY, HOUR, House, START, alone, config, config_of};
 use super::platforms::{Row, rows};
 use super::server::Server;
 
@@ -121,6 +121,89 @@ async fn scene(row: &Row, manner: Manner, author: bool) -> After {
         changes: server.changed(),
         stand: stand.to_owned(),
         removes: steps.iter().any(|step| step.removes),
+    }
+}
+
+/// A post that is out, whose entry is then given another text in the feed.
+async fn edited(row: &Row, manner: Manner, author: bool) -> After {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TokioClock::starting_at(START);
+    let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+    let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+    let old = archive(3);
+    publish(folder.path(), &old);
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, HOUR).await;
+    publish(folder.path(), &before(&[post("kit")], &old));
+    house.run(&server, 2 * DAY).await;
+    assert_eq!(server.with(|platform| platform.seen()), 1, "{}", row.0);
+    server.meets_changes(manner);
+    if author {
+        server.owner(|platform| platform.vanish());
+    }
+    // Twice before it can have been carried, and the second time for good.
+    for word in ["amended", "mended"] {
+        let mut new = post("kit");
+        new.title = format!("{word} {}", new.title);
+        new.text = format!("{word} {}", new.text);
+        publish(folder.path(), &before(&[new], &old));
+        if house.run(&server, 3 * DAY).await {
+            house.close().await;
+            house = House::open(&config, &clock).await;
+            house.run(&server, 3 * DAY).await;
+        }
+        house.parts.ledger.resume(None, "person".to_owned()).await.unwrap();
+        house.run(&server, DAY).await;
+    }
+    // What does not change any more is not called for again.
+    let changes = server.changed();
+    house.close().await;
+    let mut house = House::open(&config, &clock).await;
+    house.run(&server, 2 * DAY).await;
+    while !server.rests() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.changed(), changes, "{}: called again without a reason", row.0);
+    let proof = house.parts.ledger.verify(Box::new(|_, _| {})).await.unwrap();
+    assert_eq!(proof.faults, [""; 0], "{}", row.0);
+    let view = house.entry().await.deliveries.remove(0);
+    house.close().await;
+    After {
+        seen: server.with(|platform| platform.seen()),
+        published: server.published(),
+        changes,
+        stand: format!("{:?}", view.amend.map(|amend| amend.stand)),
+        removes: server
+            .with(|platform| platform.says("mended") == 1 && platform.says("amended") == 0),
+    }
+}
+
+/// Readers kept a mistake that the blog had mended, or saw the mended post beside the first.
+#[test]
+fn an_edit_changes_the_post_that_is_there_and_makes_none() {
+    let updates = |row: &Row| !STAYS.contains(&row.0) && row.0 != "discourse";
+    for row in rows().iter().filter(|row| updates(row)) {
+        for (name, manner) in MANNERS {
+            let is_ledgers = matches!(manner, Manner::Kills(_) | Manner::Late(_) | Manner::Sheds);
+            if is_ledgers && !["mastodon", "bluesky", "matrix"].contains(&row.0) {
+                continue;
+            }
+            let after = alone(edited(row, manner, false));
+            let told = format!("{}, {name}: {after:?}", row.0);
+            assert_eq!((after.seen, after.published), (1, 1), "{told}");
+            assert!(after.removes, "it does not say what its entry says: {told}");
+        }
+    }
+}
+
+/// An author had deleted a post there by hand; the next edit of the blog brought it back.
+#[test]
+fn an_edit_does_not_bring_back_what_its_author_has_deleted() {
+    for row in rows().iter().filter(|row| !STAYS.contains(&row.0) && row.0 != "discourse") {
+        let after = alone(edited(row, Manner::Takes, true));
+        let told = format!("{}: {after:?}", row.0);
+        assert_eq!((after.seen, after.published), (0, 1), "{told}");
+        assert!(after.stand.contains("Gone"), "{told}");
     }
 }
 

@@ -12,6 +12,7 @@ mod kills;
 mod platforms;
 mod server;
 mod twins;
+mod vanished;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

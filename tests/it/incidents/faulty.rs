@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::alert::Concern;
+use oncecast::ledger::upkeep;
 use oncecast::ledger::{
     Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
     Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
@@ -106,6 +107,12 @@ impl Ledger for Faulty {
     }
     fn retract(&self, what: Retract, who: String) -> Reply<Vec<RetractStep>> {
         self.real.retract(what, who)
+    }
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
+        self.real.missing(feed)
+    }
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool> {
+        self.real.looked(feed, entry, page)
     }
     fn claim_amend(
         &self,

@@ -109,6 +109,36 @@ async fn b6_a_title_that_is_mended_and_changes_guid_and_link_is_held() {
     world.held(1).await;
 }
 
+/// Readers got a post twice whose draft's address was mended together with a word of its teaser.
+#[tokio::test(start_paused = true)]
+async fn b6_a_draft_whose_address_and_teaser_are_mended_is_held() {
+    let teaser = |word: &str| {
+        format!(
+            "A benchmark for professional chart {word}: survival curves, candlesticks, contour maps, \
+             Bode plots and more, written and graded by domain experts."
+        )
+    };
+    let draft = Post {
+        guid: Some("http://blog.example/charts-tmp-slug/".into()),
+        link: Some("http://blog.example/charts-tmp-slug/".into()),
+        title: "Charts: a benchmark for understanding".into(),
+        text: teaser("understanding"),
+        ..post("charts")
+    };
+    let mended = Post {
+        guid: Some("http://blog.example/charts/".into()),
+        link: Some("http://blog.example/charts/".into()),
+        text: teaser("reasoning"),
+        ..draft.clone()
+    };
+    let (mut world, old) = (World::new().await, archive(12));
+    world.says(&old, HOUR).await;
+    world.says(&before(&[draft], &old), HOUR).await;
+    world.says(&before(&[mended], &old), HOUR).await;
+    assert_eq!(world.seen("charts"), 1);
+    world.held(1).await;
+}
+
 /// Readers got each post from site.xyz and from site.com, by turns.
 #[tokio::test(start_paused = true)]
 async fn b7_a_blog_under_two_names_tells_each_post_once() {

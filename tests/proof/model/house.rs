@@ -115,6 +115,7 @@ fn config(class: Class) -> Config {
             lane: "lane".into(),
             feeds: vec!["blog".into()],
             when_absent,
+            upkeep: oncecast::model::Upkeep::default(),
             ..Audience::default()
         }],
     }

@@ -47,6 +47,7 @@ fn setup() -> Setup {
         lane: "lane".to_owned(),
         feeds: vec!["blog".to_owned()],
         when_absent: WhenAbsent::Wait,
+        upkeep: oncecast::model::Upkeep::default(),
         by_hand: false,
         rules: Default::default(),
     };

@@ -11,7 +11,7 @@ use oncecast::ledger::{
     Retract, RetractStep, Selection, Settled, Setup, Sight, Spent, Verdict, Waiting, Who, Work,
     journal,
 };
-use oncecast::ledger::{alert, hand};
+use oncecast::ledger::{alert, hand, upkeep};
 use oncecast::model::{
     Amend, Change, DeliveryId, Entry, FeedState, Guarantee, Request, Staged, Status,
 };
@@ -243,6 +243,12 @@ impl Ledger for Watched {
         self.inner.retract(what, who)
     }
 
+    fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
+        self.inner.missing(feed)
+    }
+    fn looked(&self, feed: &str, entry: u64, page: upkeep::Page) -> Reply<bool> {
+        self.inner.looked(feed, entry, page)
+    }
     fn claim_amend(
         &self,
         delivery: DeliveryId,
