@@ -108,6 +108,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What each platform needs: how to get its token, and the lines of a config
+    #[command(long_about = long::PLATFORMS)]
+    Platforms {
+        /// One of them, such as mastodon; without it, all that there are
+        #[arg(value_name = "KIND")]
+        kind: Option<String>,
+    },
     /// Show feeds, lanes, and what is owed, held or in doubt
     #[command(long_about = long::STATUS)]
     Status {

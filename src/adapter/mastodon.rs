@@ -176,7 +176,8 @@ impl Adapter for Mastodon {
         };
         // 202, and then 206 until it is ready.
         let ready = answers.last().is_some_and(|last| last.status == 200);
-        if !ready && answers.len() < PREFLIGHTS_MAX {
+        let waits = answers.last().is_some_and(|last| matches!(last.status, 202 | 206));
+        if waits && answers.len() < PREFLIGHTS_MAX {
             return Stage::Call(self.get(format!("/api/v1/media/{}", answer::segment(&id))));
         }
         if !ready {

@@ -18,6 +18,7 @@ mod picture;
 mod ping;
 pub mod registry;
 mod secrets;
+mod threads;
 mod tid;
 mod webhook;
 mod wordpress;
@@ -196,7 +197,8 @@ impl Known {
     /// Drops the session: what to do after [`crate::model::DeferCause::SessionExpired`], so that the
     /// next preparation logs in afresh.
     pub fn forget_session(&mut self) {
-        self.secrets.retain(|name, _| name == Self::LOGIN);
+        // What is renewed cannot be had again: the first token dies meanwhile.
+        self.secrets.retain(|name, _| name == Self::LOGIN || name == Self::RENEWABLE);
     }
 
     /// What is known of the login that `parts` name, their secrets included: nothing if another one
@@ -209,6 +211,17 @@ impl Known {
         }
         let secrets = BTreeMap::from([(Self::LOGIN.to_owned(), SecretString::from(login))]);
         Self { facts: BTreeMap::new(), secrets, learnt: None }
+    }
+
+    /// The secret that takes the place of the operator's token, whose life it goes on with.
+    pub const RENEWABLE: &'static str = "renewable_token";
+    /// When that token dies unless it is renewed, in milliseconds of the epoch.
+    pub const DIES: &'static str = "token_dies";
+
+    /// When the token dies that the platform has renewed, unless it is renewed again.
+    #[must_use]
+    pub fn dies(&self) -> Option<Time> {
+        self.fact(Self::DIES)?.parse().ok().map(Time::from_millis)
     }
 
     /// The secret that says which login the rest belongs to.

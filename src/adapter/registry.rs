@@ -12,6 +12,7 @@ use super::ghost::Ghost;
 use super::mastodon::Mastodon;
 use super::matrix::Matrix;
 use super::ping::Ping;
+use super::threads::Threads;
 use super::webhook::Webhook;
 use super::wordpress::WordPress;
 use crate::config::{Group, Integration, Platform};
@@ -34,6 +35,7 @@ pub fn build(integration: &Integration) -> Arc<dyn Adapter> {
         }
         Platform::WordPress { user, password } => Arc::new(WordPress { url, user, password }),
         Platform::Ghost { token } => Arc::new(Ghost { url, token }),
+        Platform::Threads { token } => Arc::new(Threads { url, token }),
         Platform::Ping { kind } => Arc::new(Ping { kind }),
         Platform::ByHand => Arc::new(ByHand),
         Platform::Described { description, secrets, user, set, .. } => {

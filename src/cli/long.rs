@@ -39,6 +39,12 @@ told at once, with file, line, key and fix.
 
 Example: oncecast check --config ./oncecast.toml";
 
+pub(super) const PLATFORMS: &str = "\
+Tell what a platform needs: how to get its token and with which rights, and the lines that a \
+config takes. Without a name, the platforms that there are.
+
+Example: oncecast platforms mastodon";
+
 pub(super) const STATUS: &str = "\
 Show feeds, lanes, and every delivery that is owed, held or in doubt.
 

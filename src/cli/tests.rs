@@ -92,6 +92,8 @@ fn every_command_of_the_manual_can_be_typed() {
         "check",
         "check --json",
         "check --sample",
+        "platforms",
+        "platforms mastodon",
         "status",
         "why 3f9a --json",
         "replay 3f9a --group g --dry-run --json",

@@ -6,6 +6,7 @@ mod demo;
 mod hand;
 mod ledger;
 mod plan;
+mod platforms;
 mod realias;
 mod replay;
 mod retract;
@@ -38,6 +39,7 @@ pub async fn perform(cli: Cli) -> Outcome {
             print::out(Config::SAMPLE);
             Ok(exit::OK)
         }
+        Command::Platforms { kind } => platforms::platforms(kind.as_deref()),
         Command::Check { json, .. } => check::check(place(), json).await,
         Command::Ledger(what) => {
             let config = bare(&place()?)?;

@@ -80,6 +80,9 @@ fn one_login(first: &Integration, second: &Integration) -> bool {
         (Platform::Mastodon { token: one }, Platform::Mastodon { token: two }) => {
             one_server && one_secret(one, two)
         }
+        (Platform::Threads { token: one }, Platform::Threads { token: two }) => {
+            one_secret(one, two)
+        }
         (Platform::Discord { token: one }, Platform::Discord { token: two }) => {
             one_server && one_secret(one, two)
         }

@@ -35,6 +35,8 @@ const DOUBT_AFTER_BY_HAND: Duration = Duration::from_secs(30 * 60);
 const NOWHERE: &str = "about:blank";
 /// Where nearly every Bluesky account can log in.
 const BLUESKY: &str = "https://bsky.social";
+/// The one host of its API.
+const THREADS: &str = "https://graph.threads.net";
 /// Tells every search engine that takes part.
 const INDEXNOW: &str = "https://api.indexnow.org/indexnow";
 /// The version of the API whose documentation we follow.
@@ -52,8 +54,9 @@ pub(super) fn read<'t>(
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
         let description = kind.and_then(|kind| described::read(table, kind, vault, out));
-        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"))
-            || description.as_ref().is_some_and(|description| description.is_repeatable());
+        let chosen_id =
+            matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost" | "threads"))
+                || description.as_ref().is_some_and(|description| description.is_repeatable());
         let place = description.as_ref().and_then(|description| description.url.as_deref());
         let url = url(table, kind, place, out);
         let (its_pace, its_caps) = match kind {
@@ -113,6 +116,7 @@ fn url(
         Some("bluesky") => Some(BLUESKY),
         Some("discord" | "discord-webhook") => Some(DISCORD),
         Some("indexnow") => Some(INDEXNOW),
+        Some("threads") => Some(THREADS),
         _ => place,
     };
     if let Some(usual) = usual.filter(|_| !table.has(i::URL.name)) {
@@ -216,6 +220,7 @@ fn platform(
             Platform::WordPress { user: user?.trim().to_owned(), password: password? }
         }
         "ghost" => Platform::Ghost { token: vault.need(table, "token", out)? },
+        "threads" => Platform::Threads { token: vault.need(table, "token", out)? },
         "websub" => Platform::Ping { kind: PingKind::WebSub },
         "webmention" => Platform::Ping { kind: PingKind::Webmention },
         "indexnow" => {

@@ -14,6 +14,7 @@ pub(crate) use house::MACHINE_ID;
 mod integrations;
 mod keys;
 mod load;
+pub mod pages;
 mod problem;
 mod routes;
 mod rows;
@@ -176,12 +177,12 @@ pub struct Integration {
 
 impl Integration {
     /// What is to be done about credentials that run out within two weeks, or have; `None` where there is
-    /// nothing to do.
+    /// nothing to do. `renewed` is when those die that the platform renews, and has not.
     #[must_use]
-    pub fn expiry(&self, now: Time) -> Option<String> {
+    pub fn expiry(&self, renewed: Option<Time>, now: Time) -> Option<String> {
         /// Time enough to be away, and to come back.
         const WARNED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-        let expires = self.expires.filter(|expires| expires.since(now) <= WARNED)?;
+        let expires = self.expires.or(renewed).filter(|expires| expires.since(now) <= WARNED)?;
         let (name, day) = (&self.name, &expires.to_string()[..10]);
         let when = match expires.since(now).as_secs() / 86_400 {
             _ if expires <= now => "ran out".to_owned(),
@@ -249,6 +250,11 @@ pub enum Platform {
         /// An application password of theirs.
         password: Secret,
     },
+    /// `kind = "threads"`.
+    Threads {
+        /// A long-lived access token, which is renewed.
+        token: Secret,
+    },
     /// `kind = "ghost"`: its Admin API.
     Ghost {
         /// The Admin API key of a custom integration.
@@ -309,6 +315,7 @@ impl Platform {
             Self::DiscordWebhook { .. } => "discord-webhook",
             Self::WordPress { .. } => "wordpress",
             Self::Ghost { .. } => "ghost",
+            Self::Threads { .. } => "threads",
             Self::Ping { kind: PingKind::WebSub } => "websub",
             Self::Ping { kind: PingKind::Webmention } => "webmention",
             Self::Ping { kind: PingKind::IndexNow { .. } } => "indexnow",

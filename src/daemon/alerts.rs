@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Alert, Config, Feed, Integration};
 use crate::feed::schedule;
-use crate::flow::Parts;
+use crate::flow::{Parts, Sessions};
 use crate::ledger::alert::Concern;
 use crate::ledger::{DeliveryView, LedgerError, Overview};
 use crate::model::{Status, StatusKind, Time};
@@ -23,6 +23,7 @@ pub struct Watch {
     alerts: Vec<Alert>,
     feeds: Vec<Feed>,
     integrations: Vec<Integration>,
+    sessions: Sessions,
     parts: Parts,
 }
 
@@ -32,7 +33,8 @@ impl Watch {
     pub fn of(config: &Config, parts: &Parts) -> Option<Self> {
         let (alerts, feeds) = (config.alerts.clone(), config.feeds.clone());
         let integrations = config.integrations.clone();
-        let watch = Self { alerts, feeds, integrations, parts: parts.clone() };
+        let sessions = Sessions::beside(&config.ledger.path);
+        let watch = Self { alerts, feeds, integrations, sessions, parts: parts.clone() };
         (!watch.alerts.is_empty()).then_some(watch)
     }
 
@@ -92,7 +94,9 @@ impl Watch {
             }
         }
         for integration in &self.integrations {
-            if let (Some(expires), Some(words)) = (integration.expires, integration.expiry(now)) {
+            let renewed = self.sessions.renewed(integration);
+            let expires = integration.expires.or(renewed);
+            if let (Some(expires), Some(words)) = (expires, integration.expiry(renewed, now)) {
                 let stage = if expires <= now { "ran-out" } else { "runs-out" };
                 concern(format!("{stage}/{}/{expires}", integration.name), words);
             }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::deliver::login_of;
 use crate::adapter::Known;
+use crate::config::{Integration, Platform};
 use crate::model::Time;
 
 /// The folder of session files, beside the ledger.
@@ -45,6 +47,14 @@ impl Sessions {
         }
         let secrets = kept.secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect();
         Known { facts: kept.facts, secrets, learnt: kept.learnt }
+    }
+
+    /// When the token dies that a platform renews, where it has one of those and has not renewed it.
+    #[must_use]
+    pub fn renewed(&self, integration: &Integration) -> Option<Time> {
+        // No other platform keeps such a token.
+        let keeps = matches!(integration.platform, Platform::Threads { .. });
+        keeps.then(|| self.load(&integration.name, &login_of(integration)).dies()).flatten()
     }
 
     /// Keeps what a lane has learnt.

@@ -196,7 +196,11 @@ impl Shared {
     fn health(&self, overview: &Result<Overview, LedgerError>, facts: &Facts) -> Health {
         let (stalled, mut remarks) = (self.pulse.stalled(), self.pulse.remarks());
         let now = self.clock.now();
-        remarks.extend(facts.integrations.iter().filter_map(|i| i.expiry(now)));
+        let expiry = |i: &Integration| {
+            let renewed = facts.sessions.as_ref().and_then(|kept| kept.renewed(i));
+            i.expiry(renewed, now)
+        };
+        remarks.extend(facts.integrations.iter().filter_map(expiry));
         judge(overview, &facts.feeds, &stalled, remarks, now)
     }
 

@@ -205,6 +205,7 @@ impl Case<'_> {
             "wordpress" => {
                 Platform::WordPress { user: "blog".to_owned(), password: secret("password") }
             }
+            "threads" => Platform::Threads { token: secret("token") },
             "ghost" => Platform::Ghost { token: secret("6489c1:00ff10") },
             "discord_webhook" => Platform::DiscordWebhook {
                 address: secret("https://discord.com/api/webhooks/9/s3cret-half-of-the-address"),

@@ -35,6 +35,7 @@ mod own;
 mod page;
 mod pictures;
 mod plan;
+mod platforms;
 #[expect(unreachable_pub, reason = "shared by the files of these tests")]
 mod polite;
 mod preview;

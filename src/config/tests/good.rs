@@ -166,6 +166,7 @@ fn the_sample_is_a_good_config() {
             "discord-webhook",
             "wordpress",
             "ghost",
+            "threads",
             "websub",
             "webmention",
             "indexnow",

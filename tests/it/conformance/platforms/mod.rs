@@ -9,6 +9,7 @@ pub mod ghost;
 mod mastodon;
 mod matrix;
 mod ping;
+mod threads;
 mod webhook;
 pub mod wordpress;
 
@@ -98,6 +99,7 @@ pub const ROWS: &[Row] = &[
     ("ping/indexnow", || Box::new(ping::Told::by("indexnow"))),
     ("ping/webmention", || Box::new(ping::Told::by("webmention"))),
     ("ping/websub", || Box::new(ping::Told::by("websub"))),
+    ("threads", || Box::new(threads::Threads::default())),
     ("webhook", || Box::new(webhook::Receiver::new(false))),
     ("webhook/dedupes", || Box::new(webhook::Receiver::new(true))),
     ("wordpress", || Box::new(wordpress::Site::default())),
