@@ -167,6 +167,9 @@ pub enum Command {
     /// Take away what readers have of an entry, where the platform can
     #[command(long_about = long::RETRACT)]
     Retract(Retract),
+    /// Hold what stands on your accounts against the ledger: what is not of it, and what stands there twice
+    #[command(long_about = long::AUDIT)]
+    Audit(Audit),
     /// Say that held entries are known ones under other names: they are never sent
     #[command(long_about = long::REALIAS)]
     Realias(Realias),
@@ -286,6 +289,17 @@ pub struct Retract {
     /// Ask nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Audit {
+    /// Of this group alone
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

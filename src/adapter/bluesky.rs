@@ -216,6 +216,14 @@ impl Adapter for Bluesky {
         Some(with_session(known, path))
     }
 
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+        let call = self.look_around(group, known)?;
+        let Some(page) = answers.last() else { return Some(call) };
+        let cursor = answer::string(&page.json(), "cursor")?;
+        let path = format!("{}&cursor={}", call.request.path, answer::segment(&cursor));
+        Some(with_session(known, path))
+    }
+
     fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
         let body = answer.json();
         let records = body["records"].as_array().filter(|_| answer.status == 200)?;

@@ -128,6 +128,13 @@ impl Adapter for Discord {
         Some(self.get(ask::newest(channel::open(known, piece.group).ok()?)))
     }
 
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+        let path = ask::newest(channel::open(known, group).ok()?);
+        let Some(page) = answers.last() else { return Some(self.get(path)) };
+        let oldest = answer::string(page.json().as_array()?.last()?, "id")?;
+        Some(self.get(format!("{path}&before={}", answer::segment(&oldest))))
+    }
+
     fn said(&self, group: &Group, known: &Known, answer: &Response) -> Option<Vec<Said>> {
         ask::said(known, channel::open(known, group).ok()?, answer)
     }

@@ -240,6 +240,14 @@ impl Adapter for Mastodon {
         Some(self.get(ask::newest(known.fact("account")?)))
     }
 
+    fn look_on(&self, _: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+        let account = known.fact("account")?;
+        match answers.last() {
+            None => Some(self.get(ask::newest(account))),
+            Some(page) => Some(self.get(ask::older(account, page)?)),
+        }
+    }
+
     fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
         ask::said(answer)
     }

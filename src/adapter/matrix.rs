@@ -249,6 +249,14 @@ impl Adapter for Matrix {
         Some(self.get(ask::newest(&room), known))
     }
 
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+        let room = answer::segment(room::id(known, group).ok()?);
+        match answers.last() {
+            None => Some(self.get(ask::newest(&room), known)),
+            Some(page) => Some(self.get(ask::older(&room, page)?, known)),
+        }
+    }
+
     fn said(&self, group: &Group, known: &Known, answer: &Response) -> Option<Vec<Said>> {
         let (room, user) = (room::id(known, group).ok()?, known.fact("user")?);
         ask::said(&answer::segment(room), user, answer)

@@ -143,6 +143,11 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         self.look_around(piece.group, known)
     }
 
+    /// The call for the next page of what our account has said, after these answers; `None` at its end.
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+        if answers.is_empty() { self.look_around(group, known) } else { None }
+    }
+
     /// What the answer to either shows; `None` where it cannot be read.
     fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Option<Vec<Said>> {
         None

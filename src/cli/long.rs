@@ -107,6 +107,15 @@ Where the platform cannot do it, take it away by hand and say so with --done.
 
 Example: oncecast retract 3f9a --group followers --dry-run";
 
+pub(super) const AUDIT: &str = "\
+Read what stands on the account of each group, some hundreds of posts back, and hold it against \
+the ledger: posts that are not of it, and posts of one entry that stand there more than once, \
+whoever made them. It changes nothing. Mastodon, Bluesky, Matrix and Discord bots show what they \
+have posted; of the others it says that it cannot be seen. It ends with 1 where something stands \
+there twice.
+
+Example: oncecast audit --group followers --json";
+
 pub(super) const REALIAS: &str = "\
 Say that held entries are known ones under other names, as after a move of the blog that gave every \
 post another link and guid. Each held entry is shown with the known one that it looks like, and by \

@@ -101,6 +101,7 @@ fn every_command_of_the_manual_can_be_typed() {
         "withdraw 3f9a --group g --reason r",
         "retract 3f9a --group g --dry-run --json",
         "retract 3f9a --done --yes",
+        "audit --group g --json",
         "stop-all",
         "reload",
         "ledger init",

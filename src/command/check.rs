@@ -123,6 +123,17 @@ async fn credentials(
     group: &Group,
     wire: &Arc<Wire>,
 ) -> Result<(), String> {
+    let known = logged_in(config, integration, group, wire).await?;
+    sample(registry::build(integration).as_ref(), group, &known)
+}
+
+/// What a login brings, of which nothing is kept.
+pub(super) async fn logged_in(
+    config: &Config,
+    integration: &Integration,
+    group: &Group,
+    wire: &Arc<Wire>,
+) -> Result<Known, String> {
     let adapter = registry::build(integration);
     let endpoint = Endpoint { base: integration.url.clone(), timeout: integration.timeout };
     let login = crate::flow::deliver::login_of(integration);
@@ -130,7 +141,7 @@ async fn credentials(
     let mut answers = Vec::new();
     for _ in 0..=PREFLIGHTS_MAX {
         match adapter.prepare(&known, &answers, group, SystemClock.now()) {
-            Prepare::Ready(known) => return sample(adapter.as_ref(), group, &known),
+            Prepare::Ready(known) => return Ok(known),
             Prepare::Denied(why) | Prepare::Later { reason: why, .. } => return Err(why),
             Prepare::Call(call) => match wire.call(&call, &endpoint).await {
                 Ok(answer) => answers.push(answer),

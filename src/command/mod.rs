@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod check;
 mod client;
 mod demo;
@@ -57,6 +58,7 @@ pub async fn perform(cli: Cli) -> Outcome {
         Command::Hand(what) => hand::hand(&bare(&place()?)?, what).await,
         Command::Realias(what) => realias::realias(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
+        Command::Audit(what) => audit::audit(&place()?, what).await,
         Command::Retract(what) => retract::retract(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,
     }

@@ -121,6 +121,13 @@ pub(super) fn newest(account: &str) -> String {
     format!("{}&exclude_replies=true", NextPage { before: None }.path(account))
 }
 
+/// The page behind this one, if there is one.
+pub(super) fn older(account: &str, page: &Response) -> Option<String> {
+    let before = answer::string(page.json().as_array()?.last()?, "id");
+    let path = before.is_some().then(|| NextPage { before }.path(account))?;
+    Some(format!("{path}&exclude_replies=true"))
+}
+
 /// What a page of statuses shows.
 pub(super) fn said(page: &Response) -> Option<Vec<Said>> {
     let statuses = page.json().as_array().filter(|_| page.status == 200)?.clone();

@@ -80,6 +80,12 @@ pub(super) fn newest(room: &str) -> String {
     NextPage { from: None }.path(room)
 }
 
+/// The page behind this one, if there is one. `room` is encoded.
+pub(super) fn older(room: &str, page: &Response) -> Option<String> {
+    let from = answer::string(&page.json(), "end");
+    from.is_some().then(|| NextPage { from }.path(room))
+}
+
 /// What a page of a room shows of ours. `room` is encoded.
 pub(super) fn said(room: &str, user: &str, page: &Response) -> Option<Vec<Said>> {
     let events = page.json()["chunk"].as_array().filter(|_| page.status == 200)?.clone();

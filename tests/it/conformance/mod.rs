@@ -5,6 +5,7 @@
 //! into `tests/golden/conformance.txt`; the laws in [`assert_laws`] hold whatever is written there.
 
 mod after;
+mod audit;
 mod cases;
 mod check;
 mod house;
