@@ -214,7 +214,7 @@ impl Adapter for Threads {
             (found, _) => {
                 let cutoff = answer::cutoff(doubt.first_sent, doubt.piece.now, state);
                 let link = Fields::of(doubt.piece.entry, Mentions::Keep).link;
-                let said = found.map(|found| self.said(doubt.piece.group, known, found));
+                let said = found.and_then(|found| self.said(doubt.piece.group, known, found));
                 let mut said = said.unwrap_or_default().into_iter();
                 let ours = said.find(|said| {
                     said.at.is_some_and(|at| at >= cutoff)
@@ -231,9 +231,8 @@ impl Adapter for Threads {
         Some(self.call(get(path, &format!("{fields}&limit={LOOK}")), known))
     }
 
-    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
-        let posts = answer.json()["data"].as_array().cloned().unwrap_or_default();
-        posts.iter().map(said).collect()
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        Some(answer.json()["data"].as_array()?.iter().map(said).collect())
     }
 }
 
