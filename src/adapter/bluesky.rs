@@ -216,11 +216,12 @@ impl Adapter for Bluesky {
         Some(with_session(known, path))
     }
 
-    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
-        let records = answer.json()["records"].as_array().cloned().unwrap_or_default();
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        let body = answer.json();
+        let records = body["records"].as_array().filter(|_| answer.status == 200)?;
         // What is said in conversations is no news of the blog.
         let posts = records.iter().filter(|record| record["value"]["reply"].is_null());
-        posts.map(said).collect()
+        Some(posts.map(said).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare,
+    Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
     SecretHeader, Unfit, answer, compose,
 };
 use crate::config::{Group, Secret};
@@ -122,6 +122,14 @@ impl Adapter for Discord {
             Ok(found) => Ask::Answer(found),
             Err(path) => Ask::Call(self.get(path)),
         }
+    }
+
+    fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
+        Some(self.get(ask::newest(channel::open(known, piece.group).ok()?)))
+    }
+
+    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Option<Vec<Said>> {
+        ask::said(known, channel::open(known, group).ok()?, answer)
     }
 
     fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {

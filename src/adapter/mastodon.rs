@@ -239,7 +239,7 @@ impl Adapter for Mastodon {
         Some(self.get(ask::newest(known.fact("account")?)))
     }
 
-    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Vec<Said> {
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
         ask::said(answer)
     }
 }

@@ -249,10 +249,8 @@ impl Adapter for Matrix {
         Some(self.get(ask::newest(&room), known))
     }
 
-    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Vec<Said> {
-        let (Ok(room), Some(user)) = (room::id(known, group), known.fact("user")) else {
-            return Vec::new();
-        };
+    fn said(&self, group: &Group, known: &Known, answer: &Response) -> Option<Vec<Said>> {
+        let (room, user) = (room::id(known, group).ok()?, known.fact("user")?);
         ask::said(&answer::segment(room), user, answer)
     }
 }

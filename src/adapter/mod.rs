@@ -136,9 +136,15 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// What the answer to [`Adapter::look_around`] shows.
-    fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Vec<Said> {
-        Vec::new()
+    /// The call that shows what stands where a post is about to go, by whatever hand; the account's own
+    /// words, or all that a channel shows. `None` where the platform does not show it.
+    fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
+        self.look_around(piece.group, known)
+    }
+
+    /// What the answer to either shows; `None` where it cannot be read.
+    fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Option<Vec<Said>> {
+        None
     }
 }
 

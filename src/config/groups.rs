@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::address;
-use super::describe::Description;
+use super::describe::{Description, Find};
 use super::described;
 use super::keys::{Key, group as g};
 use super::problem::{Fault, Problems};
@@ -65,6 +65,7 @@ pub(super) fn read<'t>(
         let pictures = table.read(&g::PICTURES, out);
         let mute = described.is_some_and(|(_, description)| description.find.is_none());
         let when_absent = when_absent(table, kind, mute, out);
+        let preflight = preflight(table, kind, described.map(|(_, description)| description), out);
         let upkeep = upkeep(table, kind, described.map(|(_, description)| description), out);
         let (link, limit) = (link(table, kind, out), table.read(&g::LIMIT, out));
         for (key, owners) in OF_KIND {
@@ -95,6 +96,7 @@ pub(super) fn read<'t>(
             warning,
             pictures,
             when_absent,
+            preflight,
             upkeep,
             rules,
             link,
@@ -234,6 +236,31 @@ fn when_absent(
         table.fault(key.name, out, Fault::new(what, "\"wait\"", "delete the line"));
     }
     WhenAbsent::Send
+}
+
+/// Whether an account is asked before each first send; it must show what others have said there.
+fn preflight(
+    table: &Table<'_>,
+    kind: Option<&str>,
+    description: Option<&Description>,
+    out: &mut Problems<'_>,
+) -> bool {
+    let key = g::PREFLIGHT;
+    if table.read(&key, out) != Some(true) {
+        return false;
+    }
+    let able = ["mastodon", "bluesky", "matrix", "discord"];
+    // What is found by our own key alone is never another's.
+    let shows = |found: &Find| !found.link.is_empty() || !found.text.is_empty();
+    let can = match description {
+        Some(description) => description.find.as_ref().is_some_and(shows),
+        None => kind.is_none_or(|kind| able.contains(&kind)),
+    };
+    if let Some(kind) = kind.filter(|_| !can) {
+        let what = format!("{kind} does not show what others have posted there");
+        table.fault(key.name, out, Fault::new(what, "false", "delete the line"));
+    }
+    can
 }
 
 /// What becomes of posts when their entries change or are deleted; the platform must be able to do it.

@@ -256,6 +256,7 @@ pub(super) mod group {
         key("warning", text("what readers are warned of, in a few words", 100), "\"food\"");
     pub(in crate::config) const WHEN_ABSENT: Key<Choice> =
         key("when_absent", Choice(&["wait", "send"]), "\"wait\"");
+    pub(in crate::config) const PREFLIGHT: Key<Flag> = key("preflight", Flag, "true");
     pub(in crate::config) const ON_EDIT: Key<Choice> =
         key("on_edit", Choice(&["ignore", "update"]), "\"ignore\"");
     pub(in crate::config) const ON_DELETE: Key<Choice> =
@@ -284,6 +285,7 @@ pub(super) mod group {
         "warning",
         "pictures",
         "when_absent",
+        "preflight",
         "on_edit",
         "on_delete",
         "link",

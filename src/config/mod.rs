@@ -353,6 +353,8 @@ pub struct Group {
     pub warning: Option<String>,
     /// What becomes of a post in doubt that the platform does not have.
     pub when_absent: crate::model::WhenAbsent,
+    /// Whether the account is asked before each first send whether the link stands there already.
+    pub preflight: bool,
     /// What becomes of its posts when their entries change or are deleted.
     pub upkeep: crate::model::Upkeep,
     /// Which entries it hears, and when.

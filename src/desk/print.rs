@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use crate::ledger::DeliveryView;
-use crate::model::{Status, StatusKind};
+use crate::model::{How, Status, StatusKind};
 
 /// Whether results are coloured; `--color` decides once.
 pub fn choose(color: crate::cli::Color) {
@@ -60,7 +60,10 @@ fn more(view: &DeliveryView) -> String {
     match &view.status {
         Status::Published { receipt } => {
             let there = receipt.reference.url.clone().or(receipt.reference.id.clone());
-            let there = there.unwrap_or_default();
+            let mut there = there.unwrap_or_default();
+            if receipt.how == How::Elsewhere {
+                there.push_str(", by another hand");
+            }
             match &view.amend {
                 Some(amend) if amend.is_stuck() => format!(
                     "{there}; {amend}; take it away by hand, then oncecast retract {} --group {} --done",

@@ -58,6 +58,10 @@ impl Lane {
         };
         self.pacer.step().ok()?;
         let group = self.groups.get(&due.group)?;
+        if group.preflight {
+            // Its account is asked first.
+            return None;
+        }
         let now = self.parts.clock.now();
         let Prepare::Ready(known) = self.adapter.prepare(self.known(), &[], group, now) else {
             return None;

@@ -10,7 +10,7 @@ use crate::adapter::{Adapter, CallSecrets, Known, PREFLIGHTS_MAX, Piece, Prepare
 use crate::clock::Mark;
 use crate::config::{Group, Integration};
 use crate::ledger::{Claim, DueWork, LedgerError, Permit, Settled, Spent};
-use crate::model::{DeferCause, IdempotencyKey, Outcome, Request, Status, Time};
+use crate::model::{DeferCause, DeliveryId, IdempotencyKey, Outcome, Request, Status, Time};
 use crate::wire::Endpoint;
 
 use super::ahead::Follows;
@@ -46,6 +46,8 @@ pub struct Lane {
     login: String,
     /// When the account of each group was last looked at for posts of others.
     pub(super) looked: BTreeMap<String, Mark>,
+    /// The delivery that was last asked about before it was sent, and when.
+    pub(super) asked: Option<(DeliveryId, Mark)>,
     /// Sessions renewed since the last call that was accepted: one is normal, a second in a row says
     /// that the credentials are the trouble.
     renewals: u32,
@@ -79,6 +81,7 @@ impl Lane {
             sessions,
             login,
             looked: BTreeMap::new(),
+            asked: None,
             renewals: 0,
             follows: Follows::default(),
         }
@@ -121,9 +124,12 @@ impl Lane {
         // What an earlier claim froze is what every later one says.
         let request = match (due.request.clone(), post) {
             (Some(frozen), _) => frozen,
-            (None, Some(post)) => match self.stage(due, &group, &post).await? {
-                Ok(request) => request,
+            (None, Some(post)) => match self.preflight(due, &group).await? {
                 Err(next) => return Ok(next),
+                Ok(()) => match self.stage(due, &group, &post).await? {
+                    Ok(request) => request,
+                    Err(next) => return Ok(next),
+                },
             },
             (None, None) => return Ok(Next::Again),
         };

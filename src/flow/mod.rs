@@ -13,6 +13,7 @@ mod manners;
 mod missing;
 mod pace;
 pub mod poll;
+mod preflight;
 
 pub mod plan;
 mod pulse;

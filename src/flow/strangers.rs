@@ -46,7 +46,8 @@ impl Lane {
                 return;
             }
         };
-        for said in self.adapter.said(group, self.known(), &answer).iter().take(SAID_MAX) {
+        let said = self.adapter.said(group, self.known(), &answer).unwrap_or_default();
+        for said in said.iter().take(SAID_MAX) {
             match self.entry_of_stranger(said).await {
                 Ok(Some(entry)) => {
                     self.tell_of_stranger(&entry, &group.name, said.reference.url.as_deref());

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged, Status};
+use crate::model::{
+    Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged, Status,
+};
 
 use super::alert::Concern;
 use super::{
@@ -67,6 +69,7 @@ refuse! {
     settle_and_claim(&Spent, DeliveryId, Request) -> (Settled, Claim);
     stage(DeliveryId, Staged) -> bool;
     retract(Retract, Who) -> Vec<RetractStep>;
+    elsewhere(DeliveryId, Reference, How, Who) -> Status;
     missing(&str) -> Vec<upkeep::Missing>;
     looked(&str, u64, upkeep::Page) -> bool;
     claim_amend(DeliveryId, Change, Request, Option<String>) -> AmendClaim;

@@ -35,7 +35,7 @@ pub use views::{
 };
 
 use crate::model::{
-    Amend, Change, DeliveryId, Entry, FeedState, Found, Guarantee, Reference, Request, Staged,
+    Amend, Change, DeliveryId, Entry, FeedState, Found, Guarantee, How, Reference, Request, Staged,
 };
 
 /// What a ledger verb answers with, later.
@@ -226,6 +226,16 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Takes a person's wish that what readers have of an entry be taken away.
     fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>>;
+
+    /// Records that a delivery which was not sent stands there already, by another hand. What may have been
+    /// sent is left as it is.
+    fn elsewhere(
+        &self,
+        delivery: DeliveryId,
+        reference: Reference,
+        how: How,
+        who: Who,
+    ) -> Reply<Status>;
 
     /// Entries that have left a feed and may have been deleted, as far as groups want to know.
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>>;

@@ -75,6 +75,8 @@ pub struct DueWork {
     pub attempt: u32,
     /// What stands ready for it at its platform, and for how long it has.
     pub staged: Option<(Staged, Duration)>,
+    /// Whether a person wants it in this group, whatever else is said.
+    pub by_hand: bool,
     /// The request of an earlier claim: frozen, so that every attempt says the same.
     pub request: Option<Request>,
 }

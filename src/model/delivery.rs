@@ -288,6 +288,8 @@ pub enum Event {
     },
     /// It was found to be there: by asking, or by a person's word.
     Found(Receipt),
+    /// It stands there already, by another hand: nothing was sent, and nothing will be.
+    Elsewhere(Receipt),
     /// It was proved not to be there: by a person's word, or by the group's own rule.
     Absent {
         /// Not before this moment.
@@ -314,6 +316,7 @@ impl Event {
             Self::Doubt { .. } => "doubt",
             Self::Looked { .. } => "looked",
             Self::Found(_) => "found",
+            Self::Elsewhere(_) => "elsewhere",
             Self::Absent { .. } => "absent",
         }
     }
@@ -381,6 +384,9 @@ impl Status {
             }
             (Self::Claimed { .. }, Event::Published(receipt))
             | (Self::InDoubt { .. }, Event::Found(receipt)) => Self::Published { receipt },
+            (Self::Baseline | Self::Held { .. } | Self::Due { .. }, Event::Elsewhere(receipt)) => {
+                Self::Published { receipt }
+            }
             (Self::Claimed { maybe: false, .. }, Event::Refused(reason)) => {
                 Self::Refused { reason }
             }

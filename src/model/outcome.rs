@@ -80,6 +80,8 @@ pub enum How {
     Asked,
     /// A person said so.
     Person,
+    /// It was there before anything was sent: another tool or a person has posted it.
+    Elsewhere,
 }
 
 /// The recorded proof that a delivery was published.

@@ -64,6 +64,7 @@ impl Shared {
             opened: now,
             attempt: 0,
             staged: None,
+            by_hand: false,
             request: None,
         });
         let known = match &facts.sessions {

@@ -348,6 +348,11 @@ fn what_a_platform_wants_to_know_is_asked_for_by_the_config() {
             "no way to change a post on discourse",
         ),
         (
+            format!("kind = \"telegram\"\n{token}"),
+            "room = \"@a\"\npreflight = true",
+            "does not show what others have posted",
+        ),
+        (
             "kind = \"webhook\"\nurl = \"https://a.example\"".to_owned(),
             "on_delete = \"retract\"",
             "no way to take away a post on webhook",

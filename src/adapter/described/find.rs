@@ -6,15 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::values::{Place, Scope};
-use super::{Described, read};
-use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, answer};
-use crate::config::describe::Find;
-use crate::model::{Found, Response, Time};
+use super::{Described, build, read};
+use crate::adapter::{Call, Doubt, Known, PREFLIGHTS_MAX, Piece, Said, answer};
+use crate::config::describe::{Find, Verb};
+use crate::model::{Found, Request, Response, Time};
 use crate::post::{html, link, template};
 
 /// A post of the same link this much before our send may still be ours if clocks lie, so it keeps
 /// "absent" from being said.
 const NEAR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long before a post was owed another hand may have posted it.
+const LOOK_BACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the answers so far show, or else before which post the next page begins.
 pub(super) fn read(
@@ -102,6 +104,42 @@ pub(super) fn read(
     Err(before)
 }
 
+/// The question that is asked before a post is sent; nothing where no list is read.
+pub(super) fn look(adapter: &Described, piece: &Piece<'_>, known: &Known) -> Option<Call> {
+    let find =
+        adapter.description.find.as_ref().filter(|find| find.list.is_some() || find.lines)?;
+    let first_sent = piece.opened.minus(LOOK_BACK);
+    let request = &Request::get("");
+    let doubt = Doubt { piece: *piece, request, first_sent, alone: true };
+    let scope = Scope::of_doubt(adapter, &doubt, known, "");
+    let request = build::request(adapter, &find.call, Verb::Get, &scope).ok()?;
+    adapter.call(request, known).ok()
+}
+
+/// What the answer to it shows, by whatever hand.
+pub(super) fn said(adapter: &Described, page: &Response) -> Option<Vec<Said>> {
+    let find = adapter.description.find.as_ref()?;
+    let is_good = match find.good.as_slice() {
+        [] => page.status == 200,
+        good => read::any(good, page) == Some(true),
+    };
+    let posts = posts(find, page).filter(|_| is_good)?;
+    let fields = (find.id.as_deref(), find.url.as_deref());
+    let said = |post: &Value| {
+        let text = |at: &String| read::text_in(post, at);
+        let mut links: Vec<String> = find.link.iter().filter_map(text).collect();
+        for text in find.text.iter().filter_map(text) {
+            links.extend(links_of(&text));
+        }
+        let at = find.made.as_ref().and_then(|made| {
+            let at = read::moment(&read::text_in(post, &made.at)?, made.unit)?;
+            Some(Time::from_timestamp(at))
+        });
+        Said { reference: read::reference_in(&adapter.url, fields, post), at, links }
+    };
+    Some(posts.iter().map(said).collect())
+}
+
 /// What was sent, as it would be recognised.
 struct Sent {
     key: Option<String>,
@@ -152,14 +190,8 @@ impl Sent {
             read::text_in(post, at).is_some_and(|there| link::same(&there, &self.link))
         };
         let holds = |at: &String| {
-            read::text_in(post, at).is_some_and(|text| {
-                let plain = html::from_html(&text);
-                let written = [text.as_str(), plain.as_str()].into_iter().flat_map(|text| {
-                    link::find(text).into_iter().map(|range| text[range].replace("&amp;", "&"))
-                });
-                let linked = html::hrefs(&text);
-                written.chain(linked).any(|one| link::same(&one, &self.link))
-            })
+            read::text_in(post, at)
+                .is_some_and(|text| links_of(&text).iter().any(|one| link::same(one, &self.link)))
         };
         if find.link.iter().any(is_link) || find.text.iter().any(holds) {
             Alike::Link
@@ -167,6 +199,15 @@ impl Sent {
             Alike::No
         }
     }
+}
+
+/// The links in a text, in whatever markup.
+fn links_of(text: &str) -> Vec<String> {
+    let plain = html::from_html(text);
+    let written = [text, plain.as_str()].into_iter().flat_map(|text| {
+        link::find(text).into_iter().map(|range| text[range].replace("&amp;", "&"))
+    });
+    written.chain(html::hrefs(text)).collect()
 }
 
 /// The posts of a page; nothing where it holds no list.

@@ -17,7 +17,7 @@ use url::Url;
 use self::values::{Place, Scope};
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    SecretHeader, Unfit, answer, compose,
+    Said, SecretHeader, Unfit, answer, compose,
 };
 use crate::config::describe::{Count, Description, Markup, Means, Verb};
 use crate::config::{Group, Secret};
@@ -250,6 +250,14 @@ impl Adapter for Described {
                 Outcome::Unknown { reason: answer::words(response) }
             }
         }
+    }
+
+    fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
+        find::look(self, piece, known)
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        find::said(self, answer)
     }
 
     fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{channel, content};
-use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, answer};
+use crate::adapter::{Doubt, Known, PREFLIGHTS_MAX, Said, answer};
 use crate::model::{Found, Reference, Request, Response, Time};
 use crate::post::template::{Fields, Mentions};
 use crate::post::{link, text};
@@ -112,6 +112,24 @@ pub(super) fn read(
     }
     let before = before.map(|id| format!("&before={}", answer::segment(&id))).unwrap_or_default();
     Err(format!("/channels/{channel}/messages?limit={PAGE}{before}"))
+}
+
+/// The channel's newest messages.
+pub(super) fn newest(channel: &str) -> String {
+    format!("/channels/{}/messages?limit={PAGE}", answer::segment(channel))
+}
+
+/// What a page of a channel shows of ours.
+pub(super) fn said(known: &Known, channel: &str, page: &Response) -> Option<Vec<Said>> {
+    let us = known.fact("account")?;
+    let messages = page.json().as_array().filter(|_| page.status == 200)?.clone();
+    let ours = messages.iter().filter(|message| message["author"]["id"] == us);
+    let said = |message: &Value| {
+        let text = content(message);
+        let links = link::find(text).into_iter().map(|range| text[range].to_owned()).collect();
+        Said { reference: reference(known, channel, message), at: made(message), links }
+    };
+    Some(ours.map(said).collect())
 }
 
 fn reference(known: &Known, channel: &str, message: &Value) -> Reference {

@@ -122,14 +122,14 @@ pub(super) fn newest(account: &str) -> String {
 }
 
 /// What a page of statuses shows.
-pub(super) fn said(page: &Response) -> Vec<Said> {
-    let statuses = page.json().as_array().cloned().unwrap_or_default();
+pub(super) fn said(page: &Response) -> Option<Vec<Said>> {
+    let statuses = page.json().as_array().filter(|_| page.status == 200)?.clone();
     let said = |status: &Value| Said {
         reference: reference(status),
         at: created(status),
         links: html::hrefs(status["content"].as_str().unwrap_or_default()),
     };
-    statuses.iter().map(said).collect()
+    Some(statuses.iter().map(said).collect())
 }
 
 fn alike(url: Option<String>) -> Found {

@@ -81,8 +81,8 @@ pub(super) fn newest(room: &str) -> String {
 }
 
 /// What a page of a room shows of ours. `room` is encoded.
-pub(super) fn said(room: &str, user: &str, page: &Response) -> Vec<Said> {
-    let events = page.json()["chunk"].as_array().cloned().unwrap_or_default();
+pub(super) fn said(room: &str, user: &str, page: &Response) -> Option<Vec<Said>> {
+    let events = page.json()["chunk"].as_array().filter(|_| page.status == 200)?.clone();
     // An edit is no post of its own.
     let is_edit = |event: &Value| event["content"]["m.relates_to"]["rel_type"] == "m.replace";
     let ours = events.iter().filter(|e| e["sender"] == user && e["type"] == "m.room.message");
@@ -92,7 +92,7 @@ pub(super) fn said(room: &str, user: &str, page: &Response) -> Vec<Said> {
         let links = link::find(text).into_iter().map(|range| text[range].to_owned()).collect();
         Said { reference: reference(room, event), at: sent(event), links }
     };
-    ours.map(said).collect()
+    Some(ours.map(said).collect())
 }
 
 pub(super) fn unsure(why: &str) -> Found {

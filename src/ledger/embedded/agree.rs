@@ -118,7 +118,8 @@ impl Agreement {
                 faults.push(format!("delivery {id} names line {number}, which is of another"));
             }
             last = line.status;
-            published += u32::from(matches!(line.event.as_str(), "published" | "found"));
+            published +=
+                u32::from(matches!(line.event.as_str(), "published" | "found" | "elsewhere"));
         }
         if last != Some(row.status.kind()) {
             let (is, was) = (row.status.kind().word(), last.map_or("nothing", StatusKind::word));

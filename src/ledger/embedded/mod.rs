@@ -57,7 +57,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged, Status};
+use crate::model::{
+    Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged, Status,
+};
 
 use super::alert::Concern;
 use super::amend::{AmendClaim, AmendSettled, AmendSpent, Moot, Retract, RetractStep};
@@ -282,6 +284,16 @@ impl Ledger for Embedded {
 
     fn retract(&self, what: Retract, who: Who) -> Reply<Vec<RetractStep>> {
         self.call(move |batch| batch.retract(&what, &who))
+    }
+
+    fn elsewhere(
+        &self,
+        delivery: DeliveryId,
+        reference: Reference,
+        how: How,
+        who: Who,
+    ) -> Reply<Status> {
+        self.call(move |batch| batch.elsewhere(delivery, reference, how, &who))
     }
 
     fn missing(&self, feed: &str) -> Reply<Vec<Missing>> {

@@ -11,7 +11,7 @@ use crate::model::{DeliveryId, Entry, EntryId, Stand, Status, Time, Why};
 
 use super::batch::Batch;
 use super::claim::no_room;
-use super::records::{Agenda, DeliveryRow, EntryRow};
+use super::records::{Agenda, DeliveryRow, EntryRow, Routing};
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
@@ -160,6 +160,7 @@ impl Batch<'_, '_> {
             opened: row.opened,
             attempt,
             staged: row.staged.map(|ready| (ready.staged, self.now.since(ready.at))),
+            by_hand: row.routing == Routing::ByHand,
             request: row.request,
         })
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::ledger::{LedgerError, Settled};
-use crate::model::{DeferCause, DeliveryId, Event, How, Outcome, Receipt, Staged, Status, Time};
+use crate::model::{
+    DeferCause, DeliveryId, Event, How, Outcome, Receipt, Reference, Staged, Status, Time,
+};
 
 use super::batch::{Batch, Told};
 use super::records::{DeliveryRow, LaneRow, Ready};
@@ -151,6 +153,29 @@ impl Batch<'_, '_> {
             lane.rests_until = Some(self.now.plus(rest.min(WAIT_MAX)));
         }
         self.tables.set_lane(name, &lane)
+    }
+
+    /// Records that a delivery which was not sent stands there already. A ledger that was lost may have sent
+    /// it: what it left is found there all the same.
+    pub(super) fn elsewhere(
+        &mut self,
+        id: DeliveryId,
+        reference: Reference,
+        how: How,
+        who: &str,
+    ) -> Result<Status, LedgerError> {
+        let row = self.delivery(id)?;
+        let is_unsent =
+            matches!(row.status, Status::Baseline | Status::Held { .. } | Status::Due { .. });
+        if !is_unsent || row.request.is_some() {
+            return Ok(row.status);
+        }
+        let entry = self.tables.entry(id.entry)?;
+        let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
+        let receipt = Receipt { reference, at: self.now, how };
+        let event = Event::Elsewhere(receipt);
+        let row = DeliveryRow { staged: None, ..row };
+        Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
     }
 
     /// Keeps what stands ready for a delivery, unless it is no longer due: then nothing refers to it.

@@ -99,7 +99,8 @@ impl Batch<'_, '_> {
     fn wants_update(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_said = match &row.status {
             Status::Published { receipt } => {
-                receipt.how != How::Person && named(&receipt.reference).is_some()
+                !matches!(receipt.how, How::Person | How::Elsewhere)
+                    && named(&receipt.reference).is_some()
             }
             Status::Due { .. } | Status::Claimed { .. } | Status::InDoubt { .. } => {
                 row.request.is_some()
@@ -207,7 +208,7 @@ impl Batch<'_, '_> {
 
     fn goes_with_its_entry(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_out = matches!(&row.status, Status::Published { receipt }
-            if named(&receipt.reference).is_some() && receipt.how != How::Person);
+            if named(&receipt.reference).is_some() && !matches!(receipt.how, How::Person | How::Elsewhere));
         let amend = row.amend.as_ref().map(|amend| &amend.amend);
         let is_asked =
             amend.is_some_and(|amend| amend.is_away() || amend.change == Change::Retract);

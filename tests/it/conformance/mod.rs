@@ -10,6 +10,7 @@ mod check;
 mod house;
 mod kills;
 mod platforms;
+mod preflight;
 mod server;
 mod twins;
 mod vanished;

@@ -13,7 +13,9 @@ use oncecast::ledger::{
     Retract, RetractStep, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
     journal,
 };
-use oncecast::model::{Amend, Change, DeliveryId, FeedState, Guarantee, Request, Staged};
+use oncecast::model::{
+    Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged,
+};
 
 /// How often each verb fails.
 #[derive(Debug, Default)]
@@ -107,6 +109,15 @@ impl Ledger for Faulty {
     }
     fn retract(&self, what: Retract, who: String) -> Reply<Vec<RetractStep>> {
         self.real.retract(what, who)
+    }
+    fn elsewhere(
+        &self,
+        delivery: DeliveryId,
+        reference: Reference,
+        how: How,
+        who: String,
+    ) -> Reply<Status> {
+        self.real.elsewhere(delivery, reference, how, who)
     }
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
         self.real.missing(feed)

@@ -13,7 +13,7 @@ use oncecast::ledger::{
 };
 use oncecast::ledger::{alert, hand, upkeep};
 use oncecast::model::{
-    Amend, Change, DeliveryId, Entry, FeedState, Guarantee, Request, Staged, Status,
+    Amend, Change, DeliveryId, Entry, FeedState, Guarantee, How, Reference, Request, Staged, Status,
 };
 
 use super::plan::Defect;
@@ -243,6 +243,15 @@ impl Ledger for Watched {
         self.inner.retract(what, who)
     }
 
+    fn elsewhere(
+        &self,
+        delivery: DeliveryId,
+        reference: Reference,
+        how: How,
+        who: String,
+    ) -> Reply<Status> {
+        self.inner.elsewhere(delivery, reference, how, who)
+    }
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
         self.inner.missing(feed)
     }
