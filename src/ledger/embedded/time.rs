@@ -278,7 +278,7 @@ mod tests {
         }
         clock.jump(wrong);
         time.now(clock.as_ref());
-        assert_eq!(time.ahead(clock.now()), Duration::ZERO);
+        assert!(time.ahead(clock.now()) <= MOMENT);
     }
 
     const EARLY: Time = Time::from_millis(1_642_728_727_000);
