@@ -94,7 +94,7 @@ pub(super) fn weigh(
     };
     why = why.or_else(|| found.distrust.clone()).or_else(|| elsewhere(found));
     let Some(why) = why else {
-        // A snapshot of the whole disk looks like the newest there is, and its witness tells of nothing since.
+        // A snapshot of the whole disk looks like the newest there is: its witness went back with it.
         let unseen = mend == Some(Mend::AdoptRestored);
         let renewed = unseen.then(Told::default);
         return Ok(Heard { witness, trust: Trust::Sends, ghosts, renewed, unseen, older: None });
