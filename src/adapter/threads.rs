@@ -1,5 +1,5 @@
 //! Threads: a container is made first, which nobody sees, and published by its id. What a second publish call
-//! of one container answers is documented nowhere, so its state is asked for before anything is repeated.
+//! of one container does is documented nowhere, so none is made: its state is asked for, a person decides.
 
 mod session;
 
@@ -23,7 +23,8 @@ use crate::post::text::truncate;
 /// "Text posts are limited to 500 characters. [...] Emojis are counted as the number of UTF-8 bytes."
 /// <https://developers.facebook.com/docs/threads/posts>
 const TEXT: Limit = Limit { unit: Unit::EmojiBytes, max: 500, url_length: None, max_bytes: None };
-/// "The maximum length of alt_text is 1,000 characters." <https://developers.facebook.com/docs/threads/create-posts/accessibility>
+/// "The maximum length of alt_text is 1,000 characters."
+/// <https://developers.facebook.com/docs/threads/create-posts/accessibility>
 const ALT_MAX: usize = 1_000;
 /// A container is looked at so often, two seconds apart, before its post goes without its picture, or later.
 const LOOKS: usize = 3;
@@ -115,8 +116,10 @@ impl Threads {
 }
 
 impl Adapter for Threads {
+    /// A container that can still be published may also be about to be, by a call that is late; what
+    /// becomes of the second of two is documented nowhere, so there is no second.
     fn guarantee(&self, _: &Known) -> Guarantee {
-        Guarantee::TwoPhase
+        Guarantee::Verifiable
     }
 
     fn prepare(&self, known: &Known, answers: &[Response], _: &Group, now: Time) -> Prepare {
@@ -254,7 +257,8 @@ fn said(post: &Value) -> Said {
     Said { reference, at: at.map(Time::from_timestamp), links }
 }
 
-/// What an error of the Graph API is about. <https://developers.facebook.com/docs/graph-api/guides/error-handling>
+/// What an error of the Graph API is about.
+/// <https://developers.facebook.com/docs/graph-api/guides/error-handling>
 enum Meaning {
     /// "Access token has expired", or lacks a permission.
     Token,

@@ -54,9 +54,8 @@ pub(super) fn read<'t>(
         let kind = table.need(&i::KIND, out);
         known_keys(table, kind, out);
         let description = kind.and_then(|kind| described::read(table, kind, vault, out));
-        let chosen_id =
-            matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost" | "threads"))
-                || description.as_ref().is_some_and(|description| description.is_repeatable());
+        let chosen_id = matches!(kind, Some("bluesky" | "matrix" | "wordpress" | "ghost"))
+            || description.as_ref().is_some_and(|description| description.is_repeatable());
         let place = description.as_ref().and_then(|description| description.url.as_deref());
         let url = url(table, kind, place, out);
         let (its_pace, its_caps) = match kind {

@@ -30,7 +30,7 @@ const MANNERS: [(&str, Manner); 11] = [
 ];
 
 /// Platforms on which nothing can be taken away, and why they are among them.
-const STAYS: [&str; 9] = [
+const STAYS: [&str; 10] = [
     // What they are told of is no post of ours.
     "ping/indexnow",
     "ping/webmention",
@@ -42,6 +42,8 @@ const STAYS: [&str; 9] = [
     "custom/ntfy",
     "resend",
     "slack-webhook",
+    // Its right to delete is another one, and how was not read.
+    "threads",
 ];
 
 /// What came of it.

@@ -50,6 +50,10 @@ impl Platform for Threads {
         call.is("POST", &format!("/v1.0/{ACCOUNT}/threads_publish"))
     }
 
+    fn says(&self, words: &str) -> usize {
+        self.posts.iter().filter(|(id, _)| self.containers[id]["text"].contains(words)).count()
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         let query = call.path.split_once('?').map(|(_, query)| query);
         let fields = Self::fields(query.unwrap_or(&call.body));
