@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::adapter::{Adapter, Call, CallSecrets, Known, Unfilled};
+use crate::clock::Mark;
 use crate::ledger::{AmendPermit, AmendSpent, Permit, Spent};
 use crate::model::{Effect, Method, Outcome, Request, Response};
 
@@ -67,6 +68,13 @@ impl Endpoint {
     }
 }
 
+/// Why a permit that was granted then is not used any more.
+fn outlived(granted: Mark) -> Option<String> {
+    let age = granted.elapsed();
+    (age > PERMIT_AGE_MAX)
+        .then(|| format!("its permit was {} s old and was not used", age.as_secs()))
+}
+
 impl Wire {
     /// A wire over the machine's own network.
     ///
@@ -101,9 +109,7 @@ impl Wire {
         adapter: &dyn Adapter,
         known: &Known,
     ) -> Spent {
-        let age = permit.granted().elapsed();
-        if age > PERMIT_AGE_MAX {
-            let reason = format!("its permit was {} s old and was not used", age.as_secs());
+        if let Some(reason) = outlived(permit.granted()) {
             return permit.spend(Outcome::Unsent { reason }, None);
         }
         fuse::guard(&self.fuse, permit.number(), permit.delivery());
@@ -132,9 +138,7 @@ impl Wire {
         secrets: &CallSecrets,
         adapter: &dyn Adapter,
     ) -> AmendSpent {
-        let age = permit.granted().elapsed();
-        if age > PERMIT_AGE_MAX {
-            let reason = format!("its permit was {} s old and was not used", age.as_secs());
+        if let Some(reason) = outlived(permit.granted()) {
             return permit.spend(Effect::Not(Outcome::Unsent { reason }), None);
         }
         fuse::guard_amend(&self.fuse, permit.number(), permit.delivery());
