@@ -19,8 +19,9 @@
 //! rings; it carries no data.
 //!
 //! *Out* ([`flow::dispatch`]): **7** one worker a lane reads what is due. **8** [`flow::deliver`]
-//! reads straight down: log in, compose, wait for pace, stage a draft where the platform has them
-//! ([`adapter::Adapter::stage`]), **claim, publish, settle**. All that can fail harmlessly comes before
+//! reads straight down: log in, compose, wait for pace, ask whether another hand was quicker where the
+//! group wants that ([`adapter::Adapter::look_before`]), stage a draft or a picture where the platform has
+//! them ([`adapter::Adapter::stage`]), **claim, publish, settle**. All that can fail harmlessly comes before
 //! the claim. **9** [`wire::Wire::publish`] consumes the [`ledger::Permit`] and sends once. **10**
 //! [`ledger::Ledger::settle`] commits the outcome, and where another delivery waits, its claim with it.
 //!
