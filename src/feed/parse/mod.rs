@@ -281,15 +281,14 @@ fn read_xml(
         },
     })?;
     work.look()?;
-    let broken = |error: String| NotAFeed::Other(format!("a feed that cannot be read: {error}"));
     let (format, (mut head, entries)) = match repaired.family {
         Family::Rss => {
             let format = if repaired.root == "rdf" { Format::Rdf } else { Format::Rss };
-            (format, rss::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+            (format, rss::read(&repaired.xml, work)?)
         }
         Family::Atom => {
             let format = if repaired.atom03 { Format::Atom03 } else { Format::Atom };
-            (format, atom::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+            (format, atom::read(&repaired.xml, work)?)
         }
     };
     let declared = repaired.language.as_deref().and_then(extras::language);
@@ -303,6 +302,10 @@ fn read_xml(
         (typed.entry, Origin { item, link })
     });
     Ok((format, head, entries.collect(), repaired.complete))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> NotAFeed {
+    NotAFeed::Other(format!("a feed that cannot be read: {error}"))
 }
 
 /// Makes what its texts link to and show absolute: they are written for the entry's own page.
