@@ -1,18 +1,25 @@
 //! What is told of a change when calls for it were lost on the way.
 
 use crate::ledger::amend::{AmendClaim, Moot, Retract};
-use crate::ledger::{Selection, Setup};
+use crate::ledger::{Selection, Setup, Work};
 use crate::model::{Amend, Change, Effect, Method, Stand, Upkeep};
 
 use super::*;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A ledger whose one post is published as `113`, in a group that carries edits.
 fn out(folder: &Path) -> Opened {
+    out_within(folder, 900)
+}
+
+/// The same, where so many calls of a kind are made in ten minutes.
+fn out_within(folder: &Path, per_10m: u32) -> Opened {
     let mut open = open(folder, None);
     let mut setup: Setup = setup(&["readers"]);
     setup.groups[0].upkeep = Upkeep { update: true, retract: false };
+    setup.lanes[0].caps.per_10m = per_10m;
     run(&mut open, |batch| batch.configure(setup)).expect("configured");
     see(&mut open, &["old"]);
     see(&mut open, &["old", "new"]);
@@ -172,4 +179,46 @@ async fn what_a_post_says_is_not_taken_for_known_after_a_call_that_is_not() {
     let (_, number) = claimed(&mut open, Change::Update, "two").expect("granted");
     let amend = heard(&mut open, number, refused());
     assert!(matches!(amend.stand, Stand::GivenUp { maybe: false, .. }), "{amend}");
+}
+
+/// What is offered next: `due`, or the word of a change.
+fn offered(open: &mut Opened) -> &'static str {
+    let waiting = run(open, |batch| batch.due("lane")).expect("readable");
+    match waiting.work.expect("something") {
+        Work::Due(_) => "due",
+        Work::Amend(work) => work.change.word(),
+        Work::Doubt(_) => "doubt",
+    }
+}
+
+/// Sixty posts wait after a flood, twenty a day go out, and what went out wrongly stands there for three days
+/// because its retraction stands behind them.
+#[tokio::test(start_paused = true)]
+async fn what_went_out_wrongly_is_taken_away_before_anything_new_goes_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out_within(folder.path(), 1);
+    see(&mut open, &["old", "new", "newer"]);
+    assert_eq!(offered(&mut open), "due");
+    retract(&mut open);
+    assert_eq!(offered(&mut open), "retract");
+    let (_, number) = claimed(&mut open, Change::Retract, "").expect("granted");
+    heard(&mut open, number, later());
+    tokio::time::advance(2 * MINUTE).await;
+    assert_eq!(offered(&mut open), "due", "a change that must wait itself keeps nothing waiting");
+    tokio::time::advance(10 * MINUTE).await;
+    assert_eq!(offered(&mut open), "retract");
+}
+
+/// An edit waits for what is new, and not for the day on which more may go out.
+#[tokio::test(start_paused = true)]
+async fn an_edit_is_carried_while_what_is_new_must_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out_within(folder.path(), 1);
+    edit(&mut open, "one");
+    see(&mut open, &["old", "newer"]);
+    tokio::time::advance(HOUR).await;
+    assert_eq!(offered(&mut open), "due");
+    granted(&mut open, DeliveryId { entry: 3, ..FIRST });
+    see(&mut open, &["old", "newer", "newest"]);
+    assert_eq!(offered(&mut open), "update");
 }
