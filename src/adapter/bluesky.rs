@@ -111,7 +111,7 @@ impl Adapter for Bluesky {
             let call = with_session(known, "/xrpc/com.atproto.repo.uploadBlob".to_owned());
             let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
             let request = Request { method: Method::Post, headers, ..call.request };
-            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+            return Stage::Call(Call { request, bytes: Some(found.to_bytes()), ..call });
         };
         if let Outcome::Deferred { wait, cause: DeferCause::SessionExpired, reason } =
             self.judge(made)

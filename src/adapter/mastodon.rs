@@ -166,7 +166,7 @@ impl Adapter for Mastodon {
             let request = Request { method: Method::Post, ..Request::get("/api/v2/media") };
             let request = Request { headers: vec![kind], ..request };
             let secrets = vec![self.bearer()].into();
-            return Stage::Call(Call { secrets, bytes: Some(body), ..Call::open(request) });
+            return Stage::Call(Call { secrets, bytes: Some(body.into()), ..Call::open(request) });
         };
         let taken = matches!(made.status, 200 | 202).then(|| made.json());
         let id = taken.and_then(|made| answer::string(&made, "id"));

@@ -166,7 +166,7 @@ impl Adapter for Matrix {
             let call = self.get(path, known);
             let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
             let request = Request { method: Method::Post, headers, ..call.request };
-            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+            return Stage::Call(Call { request, bytes: Some(found.to_bytes()), ..call });
         };
         if let Some(stage) = expired(made) {
             return stage;

@@ -306,7 +306,7 @@ pub struct Call {
     /// A body that carries secrets, in place of the request's own.
     pub secret_body: Option<SecretString>,
     /// A body that is no text, such as a picture, in place of the others.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<bytes::Bytes>,
 }
 
 impl Call {

@@ -190,7 +190,7 @@ impl Wire {
             headers: &call.request.headers,
             secret_headers: &call.secrets.headers,
             body: &body,
-            bytes: call.bytes.as_deref(),
+            bytes: call.bytes.as_ref(),
             timeout: if call.bytes.is_some() { UPLOAD_TIMEOUT } else { CALL_TIMEOUT },
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,
