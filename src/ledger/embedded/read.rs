@@ -91,8 +91,8 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// What went out wrongly is taken away before anything new goes out; what is only changed comes after what
-    /// is new, unless that must wait. Neither keeps what is new waiting where it must wait itself.
+    /// What went out wrongly is taken away before anything new goes out; what is only changed comes after
+    /// what is new, unless that must wait. Neither keeps what is new waiting where it must wait itself.
     fn amend_goes_first(
         &self,
         takes_away: bool,
