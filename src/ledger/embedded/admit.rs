@@ -84,7 +84,7 @@ impl Batch<'_, '_> {
         name: &str,
     ) -> Result<(Option<FeedState>, Option<Duration>), LedgerError> {
         let Some(row) = self.feed_row(name)? else { return Ok((None, None)) };
-        let next = self.next_settle(&row, |_| true)?;
+        let next = self.next_settle(&row.settling, |_| true)?;
         Ok((Some(row.state), next))
     }
 
@@ -115,7 +115,7 @@ impl Batch<'_, '_> {
             }
         }
         // What this poll did not show is looked for at the next one, and not again at once.
-        admitted.next_settle = self.next_settle(&row, |look| look > self.now)?;
+        admitted.next_settle = self.next_settle(&row.settling, |look| look > self.now)?;
         self.set_feed_row(&intake.feed, &row)?;
         Ok(admitted)
     }

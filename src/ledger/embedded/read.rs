@@ -242,7 +242,7 @@ impl Batch<'_, '_> {
             numbers.extend(self.tables.known_by(&alias.fingerprint)?);
         }
         let as_guid = Entry { guid: Some(what.to_owned()), ..Entry::default() };
-        for (feed, _) in self.feed_rows()? {
+        for feed in self.tables.feed_names()? {
             for alias in aliases(&feed, &as_guid) {
                 numbers.extend(self.tables.known_by(&alias.fingerprint)?);
             }
@@ -339,14 +339,13 @@ impl Batch<'_, '_> {
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
         let (mut looked, mut notes) = (Vec::new(), Vec::new());
-        for (name, row) in self.feed_rows()? {
-            let learnt = row.habits.notes();
+        for (name, mut glance) in self.glances()? {
+            let learnt = glance.notes();
             if !learnt.is_empty() {
                 notes.push((name.clone(), learnt));
             }
-            let look =
-                if row.settling.is_empty() { None } else { self.next_settle(&row, |_| true)? };
-            let mut state = row.state;
+            let look = self.next_settle(&glance.settling, |_| true)?;
+            let mut state = glance.state;
             if let Some(look) = look.filter(|_| state.failures == 0) {
                 let at = self.core.clock.now().plus(look);
                 if at < state.next_poll {
