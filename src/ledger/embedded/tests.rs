@@ -2,6 +2,7 @@
 
 mod clock;
 mod starts;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
