@@ -3,6 +3,7 @@
 mod changes;
 mod clock;
 mod starts;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
