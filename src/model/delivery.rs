@@ -384,9 +384,14 @@ impl Status {
             }
             (Self::Claimed { .. }, Event::Published(receipt))
             | (Self::InDoubt { .. }, Event::Found(receipt)) => Self::Published { receipt },
-            (Self::Baseline | Self::Held { .. } | Self::Due { .. }, Event::Elsewhere(receipt)) => {
-                Self::Published { receipt }
-            }
+            (
+                Self::Baseline
+                | Self::Held { .. }
+                | Self::Due { .. }
+                | Self::Refused { .. }
+                | Self::Withdrawn { .. },
+                Event::Elsewhere(receipt),
+            ) => Self::Published { receipt },
             (Self::Claimed { maybe: false, .. }, Event::Refused(reason)) => {
                 Self::Refused { reason }
             }

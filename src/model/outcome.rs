@@ -82,6 +82,16 @@ pub enum How {
     Person,
     /// It was there before anything was sent: another tool or a person has posted it.
     Elsewhere,
+    /// It stood on the account when a person had it read (`adopt`).
+    Adopted,
+}
+
+impl How {
+    /// Whether what stands there is ours to change when its entry changes: another hand's is not.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Answered | Self::Asked)
+    }
 }
 
 /// The recorded proof that a delivery was published.
@@ -90,7 +100,7 @@ pub struct Receipt {
     /// What the platform calls it.
     #[serde(flatten)]
     pub reference: Reference,
-    /// When it was recorded.
+    /// When it was recorded; of what was adopted, when it was posted, where that is known.
     pub at: Time,
     /// How we know.
     pub how: How,

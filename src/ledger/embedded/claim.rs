@@ -39,6 +39,9 @@ impl Batch<'_, '_> {
         if not_before > self.now {
             return Ok(self.wait_until(not_before, "it is not yet due".to_owned()));
         }
+        if self.is_heard_already(id, &row, &entry)? {
+            return Ok(Claim::Gone(self.delivery(id)?.status.kind()));
+        }
         if self.may_be_forgotten(&row)? {
             return self.haunted(id, row, &entry, request);
         }

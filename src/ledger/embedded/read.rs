@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::ledger::{
     DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
-    Selection, Waiting, Work, caps, journal,
+    Selection, Waiting, Work, adopt, caps, journal,
 };
-use crate::model::identity::aliases;
+use crate::model::identity::{aliases, link_aliases};
 use crate::model::{DeliveryId, Entry, EntryId, Stand, Status, Time, Why};
 
 use super::batch::Batch;
@@ -247,6 +247,10 @@ impl Batch<'_, '_> {
                 numbers.extend(self.tables.known_by(&alias.fingerprint)?);
             }
         }
+        if numbers.is_empty() {
+            // What was adopted, and no feed has shown yet.
+            numbers.extend(self.remembered(&link_aliases(what))?);
+        }
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.dedup();
         numbers.truncate(FOUND_MAX);
@@ -302,6 +306,9 @@ impl Batch<'_, '_> {
                 break;
             }
             let view = self.entry_view(number)?;
+            if view.feed == adopt::FEED {
+                continue;
+            }
             if view.deliveries.iter().any(|d| !matches!(d.status, Status::Baseline)) {
                 recent.push(view);
             }

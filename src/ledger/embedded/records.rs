@@ -166,6 +166,26 @@ pub(super) struct DeliveryRow {
     pub(super) lines: Vec<u64>,
 }
 
+impl DeliveryRow {
+    /// A delivery without a past, at this moment.
+    pub(super) const fn new(status: Status, now: Time, key: IdempotencyKey) -> Self {
+        Self {
+            status,
+            since: now,
+            opened: now,
+            key,
+            first_sent: None,
+            haunted: false,
+            routing: Routing::Open,
+            absent: Vec::new(),
+            staged: None,
+            request: None,
+            amend: None,
+            lines: Vec::new(),
+        }
+    }
+}
+
 /// What becomes of a post after readers have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AmendRow {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::journal::Line;
 use crate::ledger::upkeep::{Missing, Page};
 use crate::ledger::{LedgerError, Trust};
-use crate::model::{Amend, Change, DeliveryId, Entry, How, Stand, Status, Time, Upkeep};
+use crate::model::{Amend, Change, DeliveryId, Entry, Stand, Status, Time, Upkeep};
 
 use super::admit::FeedRow;
 use super::batch::{Batch, Told};
@@ -99,8 +99,7 @@ impl Batch<'_, '_> {
     fn wants_update(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_said = match &row.status {
             Status::Published { receipt } => {
-                !matches!(receipt.how, How::Person | How::Elsewhere)
-                    && named(&receipt.reference).is_some()
+                receipt.how.is_ours() && named(&receipt.reference).is_some()
             }
             Status::Due { .. } | Status::Claimed { .. } | Status::InDoubt { .. } => {
                 row.request.is_some()
@@ -210,7 +209,7 @@ impl Batch<'_, '_> {
 
     fn goes_with_its_entry(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_out = matches!(&row.status, Status::Published { receipt }
-            if named(&receipt.reference).is_some() && !matches!(receipt.how, How::Person | How::Elsewhere));
+            if named(&receipt.reference).is_some() && receipt.how.is_ours());
         let amend = row.amend.as_ref().map(|amend| &amend.amend);
         let is_asked =
             amend.is_some_and(|amend| amend.is_away() || amend.change == Change::Retract);

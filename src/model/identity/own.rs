@@ -19,8 +19,16 @@ pub struct Sign {
 #[must_use]
 pub fn own_marks(reference: &Reference) -> Vec<Fingerprint> {
     let url = reference.url.as_deref().and_then(canonical_link);
-    let mut marks: Vec<_> = url.iter().map(|url| post(url)).collect();
+    let mut marks = post_marks(reference);
     marks.extend(url.as_deref().and_then(account_of).map(|account| of_account(&account)));
+    marks
+}
+
+/// Of those, under what the post itself is remembered.
+#[must_use]
+pub fn post_marks(reference: &Reference) -> Vec<Fingerprint> {
+    let url = reference.url.as_deref().and_then(canonical_link);
+    let mut marks: Vec<_> = url.iter().map(|url| post(url)).collect();
     marks.extend(reference.id.as_deref().and_then(address).map(|id| post(&id)));
     marks
 }

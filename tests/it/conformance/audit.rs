@@ -13,7 +13,7 @@ use super::house::{DAY, HOUR, House, START, alone, config};
 use super::platforms::{ROWS, SECRETS};
 use super::server::Server;
 
-const SHOWN: [&str; 4] = ["bluesky", "discord", "mastodon", "matrix"];
+pub const SHOWN: [&str; 4] = ["bluesky", "discord", "mastodon", "matrix"];
 
 /// What `audit` says of an account on which this ledger and another tool have posted.
 async fn audited(row: &str, names: [&[&str]; 2]) -> Said {
