@@ -40,7 +40,7 @@ use problems::Problems;
 use crate::clock;
 use crate::model::Entry;
 use names::Family;
-use repair::Unread;
+use root::Unread;
 use work::{MAX_WORK, TooMuch, Work};
 
 /// The stack of the thread that reads a feed: nothing there recurses deeper than a document of six
@@ -222,6 +222,9 @@ fn read(bytes: &[u8], hints: &Hints<'_>, work: &mut Work) -> Result<Document, No
     if text.is_empty() {
         return Err(NotAFeed::Empty);
     }
+    let is_control = |b: &u8| matches!(b, 0..=8 | 11 | 12 | 14..=31 | 127);
+    let controls = text.as_bytes().iter().filter(|b| is_control(b)).count();
+    problems.mended("a control character that no text has is left out", controls);
     let (format, head, entries, complete) = if text.starts_with(['{', '[']) {
         match json::read(text, hints.base_url, &mut problems) {
             Ok((head, entries, complete)) => (Format::Json, head, entries, complete),
