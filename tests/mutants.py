@@ -408,6 +408,50 @@ MUTANTS = [
         [("src/wire/fuse.rs", "        std::process::abort();\n", "")],
         ["--test it walls::the_fuse"],
     ),
+    Mutant(
+        "change-without-a-name",
+        "an edit makes a second post beside the first",
+        [
+            (
+                "src/ledger/embedded/amend.rs",
+                "        if !names(&request, &receipt.reference) {\n",
+                "        if !names(&request, &receipt.reference) && tries > TRIES_MAX {\n",
+            )
+        ],
+        ["--lib embedded::tests::upkeep::a_change_whose_call_names_no_post"],
+    ),
+    Mutant(
+        "edits-without-measure",
+        "another template of the blog has all posts edited in a night",
+        [
+            (
+                "src/ledger/embedded/upkeep.rs",
+                "            let words = format!(\"feed {feed}: {count} entries that are out have changed at once\");\n"
+                "            self.house(\"edits-held\", \"daemon\", &words)?;\n"
+                "            return Ok(count);\n",
+                "",
+            )
+        ],
+        ["--lib embedded::tests::upkeep::many_that_change_at_once"],
+    ),
+    Mutant(
+        "unseen-is-absent",
+        "what another tool has posted and the platform did not show is posted again",
+        [
+            (
+                "src/flow/preflight.rs",
+                "            return self.troubled(unseen(&why), None).await;\n        };\n        let found",
+                "            tracing::warn!(%why);\n            return Ok(Ok(()));\n        };\n        let found",
+            )
+        ],
+        ["--test it conformance::preflight::what_cannot_be_seen"],
+    ),
+    Mutant(
+        "one-look-deletes",
+        "a page that was gone for a moment takes its posts with it",
+        [("src/ledger/embedded/upkeep.rs", "const LOOKS: usize = 3;", "const LOOKS: usize = 1;")],
+        ["--test it conformance::vanished::what_comes_back_in_time_stays"],
+    ),
 ]
 
 

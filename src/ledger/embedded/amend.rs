@@ -23,7 +23,7 @@ use super::claim::Count;
 use super::naming::{named, names};
 use super::records::{AmendRow, DeliveryRow, EntryRow};
 use super::settle::{REST_MAX, growing};
-use super::upkeep::EDIT_EVERY;
+use super::upkeep::rest_after;
 
 /// Calls for one change, after which it is given up, visibly: with rests that grow to hours, some days.
 const TRIES_MAX: u32 = 16;
@@ -262,7 +262,7 @@ impl Batch<'_, '_> {
         if std::mem::take(&mut amend.again) && !matches!(amend.amend.stand, Stand::Gone { .. }) {
             // What came meanwhile is carried next; the last one wins.
             if !matches!(amend.amend.stand, Stand::Wanted { .. }) {
-                amend.amend = Amend::wanted(Change::Update, self.now.plus(EDIT_EVERY));
+                amend.amend = Amend::wanted(Change::Update, self.now.plus(rest_after(amend.edits)));
             } else if !is_known {
                 amend.again = true;
             }

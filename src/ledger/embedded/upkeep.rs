@@ -24,10 +24,15 @@ const LOOKS: usize = 3;
 /// After a look that told nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 /// A post whose entry goes on changing is changed no more often than this.
-pub(super) const EDIT_EVERY: Duration = Duration::from_secs(3_600);
+const EDIT_EVERY: Duration = Duration::from_secs(3_600);
 /// After so many changes a text is one that changes by itself, and is carried once a day.
 const EDITS: u32 = 24;
 const EDIT_RARELY: Duration = Duration::from_secs(86_400);
+
+/// How long after so many changes the next one waits.
+pub(super) const fn rest_after(edits: u32) -> Duration {
+    if edits < EDITS { EDIT_EVERY } else { EDIT_RARELY }
+}
 
 /// An entry that has left its feed, and may have been deleted there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +139,7 @@ impl Batch<'_, '_> {
             // The last one wins.
             Stand::Wanted { .. } => return Ok(()),
             _ => {
-                let rest = if amend.edits < EDITS { EDIT_EVERY } else { EDIT_RARELY };
+                let rest = rest_after(amend.edits);
                 // It may have been carried under a clock that was ahead: it was not later than now.
                 let edited = amend.edited.map(|at| at.min(self.now));
                 let not_before = edited.map_or(soon, |at| soon.max(at.plus(rest)));

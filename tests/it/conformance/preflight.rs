@@ -10,7 +10,7 @@ use super::super::incidents::blog::{archive, before, post, rss};
 use super::cases::CASES;
 use super::house::{DAY, HOUR, House, START, alone, config};
 use super::platforms::{Row, rows};
-use super::server::Server;
+use super::server::{Answer, Server};
 
 /// Platforms that show what others have posted to an account.
 const SHOW: [&str; 10] = [
@@ -68,6 +68,57 @@ fn what_another_tool_has_posted_is_not_posted_again() {
         let Status::Published { receipt } = next else { panic!("{told}") };
         assert_eq!(receipt.how, How::Answered, "{told}");
     }
+}
+
+/// An account that did not show what was on it was taken for one with nothing on it, and readers saw the post
+/// a second time.
+#[test]
+fn what_cannot_be_seen_waits_until_it_can() {
+    let json = |status, body| Answer::text(status, body).with("content-type", "application/json");
+    let page = || Answer::text(200, "<html>please accept our terms</html>");
+    let half = || json(200, "[{\"id\": \"1\", \"cont");
+    let mastodon = "/accounts/42/statuses";
+    for (name, list, answer) in [
+        ("mastodon", mastodon, page()),
+        ("mastodon", mastodon, half()),
+        ("mastodon", mastodon, json(404, "{}")),
+        ("mastodon", mastodon, json(503, "")),
+        ("mastodon", mastodon, Answer::text(0, "")),
+        ("bluesky", "listRecords", page()),
+        ("discord", "/messages", half()),
+        ("matrix", "/messages", json(403, "{}")),
+    ] {
+        alone(unseen(name, list, answer));
+    }
+}
+
+/// A post that comes while questions whose path holds these words are answered so.
+async fn unseen(name: &str, list: &'static str, answer: Answer) {
+    let told = format!("{name}: {answer:?}");
+    let (_, platform) = rows().into_iter().find(|(row, _)| *row == name).unwrap();
+    let clock = TokioClock::starting_at(START);
+    let server = Server::open(platform(), &CASES[0], Arc::clone(&clock)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let publish = |new: &[_]| {
+        let file = folder.path().join("feed.xml");
+        std::fs::write(file, rss(&before(new, &archive(3)))).unwrap();
+    };
+    publish(&[]);
+    let group = "readers\"\npreflight = true\n#";
+    let mut house = House::open(&config(folder.path(), &server, group), &clock).await;
+    house.run(&server, HOUR).await;
+    server.hides(Some((list, answer)));
+    publish(&[post("kit")]);
+    house.run(&server, DAY + HOUR).await;
+    assert_eq!(server.published(), 0, "{told}");
+    let status = house.status().await;
+    assert!(matches!(status, Status::Due { attempt: 0, .. }), "{told}: {status:?}");
+    let lane = house.parts.ledger.overview().await.unwrap().lanes.remove(0);
+    assert!(lane.failures > 0 || lane.stopped.is_some(), "unseen: {told}: {lane:?}");
+    server.hides(None);
+    house.parts.ledger.resume(None, "person".to_owned()).await.unwrap();
+    house.run(&server, HOUR).await;
+    assert_eq!(server.published(), 1, "{told}: {:?}", house.status().await);
 }
 
 /// The test above would be none if a platform kept the second one away by itself.

@@ -85,6 +85,8 @@ struct Desk {
     case: Case,
     /// What becomes of the next call that changes a post; every later one is taken.
     change: Mutex<Manner>,
+    /// What every question whose path holds these words is answered, instead of the truth.
+    hidden: Mutex<Option<(&'static str, Answer)>>,
     clock: Arc<TokioClock>,
     calls: Mutex<Calls>,
     /// Somebody waits for an answer that will not come.
@@ -134,7 +136,9 @@ impl Server {
         let platform = Mutex::new(platform);
         let dying = Notify::new();
         let (case, change) = (*case, Mutex::new(Manner::Takes));
-        let desk = Arc::new(Desk { platform, case, change, clock, calls, hanging, cut, dying });
+        let hidden = Mutex::default();
+        let desk =
+            Arc::new(Desk { platform, case, change, hidden, clock, calls, hanging, cut, dying });
         let ours = Arc::clone(&desk);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -156,6 +160,12 @@ impl Server {
     /// What becomes of the next call that changes a post.
     pub fn meets_changes(&self, manner: Manner) {
         *self.desk.change.lock().unwrap() = manner;
+    }
+
+    /// Questions whose path holds these words are answered so, or with a closed connection (0), until the next
+    /// word about it.
+    pub fn hides(&self, what: Option<(&'static str, Answer)>) {
+        *self.desk.hidden.lock().unwrap() = what;
     }
 
     /// The platform, for those who own the account.
@@ -232,6 +242,11 @@ impl Desk {
         }
         let publishes = self.platform.lock().unwrap().publishes(&call);
         if !publishes {
+            let hidden = self.hidden.lock().unwrap().clone();
+            if let Some((_, answer)) = hidden.filter(|(words, _)| call.path.contains(words)) {
+                let hangs_up = answer.status == 0;
+                return if hangs_up { Ok(()) } else { self.answer(&mut stream, answer).await };
+            }
             let answer = self.platform.lock().unwrap().answer(&call);
             return self.answer(&mut stream, answer).await;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oncecast::model::{Response, Time};
 
-use super::truth::Post;
+use super::truth::{Post, post_in};
 use super::world::{DAY, Dice, HOUR, START};
 
 /// What its feed shows at most.
@@ -66,8 +66,10 @@ struct Item {
     /// How often it was edited.
     edits: u32,
     text: String,
-    /// Taken down by its author.
-    gone: bool,
+    /// Taken down by its author, since when.
+    gone: Option<Time>,
+    /// The longest that it was away and came back from.
+    away: Duration,
 }
 
 /// The blog.
@@ -113,7 +115,7 @@ impl Blog {
             text.push_str(dice.one_of(&WORDS));
             text.push(' ');
         }
-        self.items.push(Item { post, at, edits: 0, text, gone: false });
+        self.items.push(Item { post, at, edits: 0, text, gone: None, away: Duration::ZERO });
         self.version += 1;
         post
     }
@@ -127,12 +129,38 @@ impl Blog {
     }
 
     /// The author takes the newest post down, and puts up what was taken down before.
-    pub(super) fn take_down(&mut self) {
+    pub(super) fn take_down(&mut self, now: Time) {
         let count = self.items.len();
         for (at, item) in self.items.iter_mut().enumerate() {
-            item.gone = at + 1 == count && !item.gone;
+            match item.gone.take() {
+                Some(since) => item.away = item.away.max(now.since(since)),
+                None => item.gone = (at + 1 == count).then_some(now),
+            }
         }
         self.version += 1;
+    }
+
+    /// The longest that a post was away from the blog.
+    pub(super) fn gone_for(&self, post: Post, now: Time) -> Duration {
+        let item = self.items.iter().find(|item| item.post == post);
+        let now = |item: &Item| item.gone.map_or(Duration::ZERO, |since| now.since(since));
+        item.map_or(Duration::ZERO, |item| item.away.max(now(item)))
+    }
+
+    /// What the page of a post answers; `None` where there is no connection.
+    pub(super) fn page(&self, path: &str, lies: bool) -> Option<Response> {
+        let item = post_in(path).and_then(|post| self.items.iter().find(|item| item.post == post));
+        let is_hidden = |item: &Item| match self.mood {
+            Mood::Stale => lies && item.post + 2 > self.posts(),
+            _ => false,
+        };
+        let status = match (self.mood, item) {
+            (Mood::Unreachable, _) => return None,
+            (Mood::Failing, _) => 503,
+            (_, Some(item)) if item.gone.is_none() && !is_hidden(item) => 200,
+            _ => 404,
+        };
+        Some(Response { status, whole: true, ..Response::default() })
     }
 
     /// Something in how the feed is written has changed.
@@ -149,10 +177,15 @@ impl Blog {
         self.items
             .iter()
             .rev()
-            .filter(|item| !item.gone)
+            .filter(|item| item.gone.is_none())
             .take(ITEMS)
             .map(|item| item.post)
             .collect()
+    }
+
+    /// The link of a post now.
+    pub(super) fn link_of(&self, post: Post) -> String {
+        link(post, self.links)
     }
 
     /// Every link that a post has had.
@@ -169,7 +202,7 @@ impl Blog {
             ("etag".to_owned(), tag.clone()),
         ];
         let all: Vec<&Item> =
-            self.items.iter().rev().filter(|item| !item.gone).take(ITEMS).collect();
+            self.items.iter().rev().filter(|item| item.gone.is_none()).take(ITEMS).collect();
         response.body = match self.mood {
             Mood::Unreachable => return None,
             Mood::Failing => {

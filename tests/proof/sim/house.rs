@@ -45,6 +45,8 @@ pub(super) struct House {
     pub(super) running: Option<Running>,
     /// Whether the ledger that is open, or could not be opened, wants a person.
     pub(super) wants: Option<Mend>,
+    /// The config as it was last read, of how many groups and which host: it is the same text.
+    read: Option<((usize, String), Config)>,
 }
 
 /// A process.
@@ -62,7 +64,18 @@ pub(super) struct Running {
 
 impl House {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, host: "here".to_owned(), without: 0, running: None, wants: None }
+        let host = "here".to_owned();
+        Self { world, host, without: 0, running: None, wants: None, read: None }
+    }
+
+    /// The config as it is read.
+    fn config(&mut self) -> Config {
+        let of = (self.without, self.host.clone());
+        if self.read.as_ref().is_none_or(|(was, _)| *was != of) {
+            let config = self.world.plan.config(&self.world.folder, &self.host, self.without);
+            self.read = Some((of, config));
+        }
+        self.read.as_ref().map(|(_, config)| config.clone()).expect("it was read")
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -75,10 +88,6 @@ impl House {
 
     pub(super) fn stop_file(&self) -> PathBuf {
         self.world.folder.join("STOP")
-    }
-
-    fn config(&self) -> Config {
-        self.world.plan.config(&self.world.folder, &self.host, self.without)
     }
 
     fn open(&self, place: Place, mend: Option<Mend>) -> Result<Arc<Embedded>, LedgerError> {
@@ -203,8 +212,9 @@ impl House {
     }
 
     /// Another process on the same ledger must not get in.
-    pub(super) fn second(&self) {
-        match self.open(place_of(&self.config()), None) {
+    pub(super) fn second(&mut self) {
+        let place = place_of(&self.config());
+        match self.open(place, None) {
             Err(LedgerError::InUse { .. }) => {}
             Err(error) => self.world.broken(format!("I7: a second daemon is told: {error}")),
             Ok(_) => self.world.broken("I7: a second daemon has the same ledger".to_owned()),

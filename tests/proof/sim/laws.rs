@@ -1,5 +1,8 @@
 //! I1 to I8, as they can be seen from outside after every step: at each claim, each call, each answer and
-//! each word of a person. I9 and I10 are looked at where the house is surveyed (`survey.rs`).
+//! each word of a person; and what holds of changes (`changes.rs`). I9 and I10 are looked at where the house
+//! is surveyed (`survey.rs`).
+
+mod changes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -42,6 +45,15 @@ pub(super) struct Laws {
     /// The lane and the post of each delivery that was offered.
     lane_of: BTreeMap<DeliveryId, (usize, Option<Post>)>,
     claims: BTreeMap<usize, VecDeque<Time>>,
+    /// Claims of changes, which the caps count by themselves.
+    changes: BTreeMap<usize, VecDeque<Time>>,
+    wishes: Vec<changes::Wish>,
+    /// What was ever claimed.
+    claimed: BTreeSet<(usize, Post)>,
+    /// What a person wants taken away.
+    pub(super) taken: BTreeSet<(usize, Post)>,
+    /// Whether edits were ever left alone, since so many came at once.
+    pub(super) edits_held: bool,
     /// Why nothing may be granted at all, if nothing may.
     pub(super) forbidden: Option<&'static str>,
     /// Whether a person has stopped everything.
@@ -91,7 +103,7 @@ impl Laws {
     /// Another ledger numbers anew, and begins with what the feed shows then.
     pub(super) fn begin_again(&mut self) {
         self.lane_of.clear();
-        self.claims.clear();
+        self.forget_claims();
         self.published.clear();
         self.is_known = false;
         self.may_be_known = false;
@@ -109,21 +121,9 @@ impl Laws {
         if self.stopped || self.paused.contains(&lane) {
             self.broken.push(format!("{id} was claimed in a lane that a person has stopped"));
         }
-        let claims = self.claims.entry(lane).or_default();
-        claims.push_back(now);
-        while claims.front().is_some_and(|at| now.since(*at) > Duration::from_secs(90_000)) {
-            claims.pop_front();
-        }
-        for (window, allowed) in self.lanes[lane].caps.windows() {
-            let since = now.minus(window.saturating_sub(SLACK));
-            let inside = claims.iter().filter(|at| **at > since).count();
-            if inside > allowed as usize {
-                self.broken.push(format!(
-                    "I6: {inside} claims of {} in {window:?}, where {allowed} are allowed",
-                    self.lanes[lane].name
-                ));
-            }
-        }
+        self.claimed.extend(self.post(id).map(|post| (lane, post)));
+        let told = id.to_string();
+        Self::weigh(&mut self.claims, &mut self.broken, &self.lanes[lane], lane, now, &told);
         let key = permit.key().as_str().to_owned();
         let request = permit.request();
         // The one before it was dropped: it is never sent any more.
@@ -135,16 +135,43 @@ impl Laws {
         });
     }
 
+    /// I6, at one more claim.
+    fn weigh(
+        of: &mut BTreeMap<usize, VecDeque<Time>>,
+        broken: &mut Vec<String>,
+        rules: &Lane,
+        lane: usize,
+        now: Time,
+        told: &str,
+    ) {
+        let claims = of.entry(lane).or_default();
+        claims.push_back(now);
+        while claims.front().is_some_and(|at| now.since(*at) > Duration::from_secs(90_000)) {
+            claims.pop_front();
+        }
+        for (window, allowed) in rules.caps.windows() {
+            let since = now.minus(window.saturating_sub(SLACK));
+            let inside = claims.iter().filter(|at| **at > since).count();
+            if inside > allowed as usize {
+                let name = rules.name;
+                broken.push(format!(
+                    "I6: {inside} claims of {name} in {window:?} with {told}, where {allowed} are allowed"
+                ));
+            }
+        }
+    }
+
     /// An older ledger forgets the claims that it did not know: I6 is the ledger's own count.
     pub(super) fn forget_claims(&mut self) {
         self.claims.clear();
+        self.changes.clear();
     }
 
     /// The machine boots with its clock set right, where the ledger had last seen it so far behind. Nobody
     /// counts across a boot: after ten minutes the wall clock's word for the gap is taken, and it is too long
     /// by that much.
     pub(super) fn boot(&mut self, behind: Duration) {
-        for at in self.claims.values_mut().flatten() {
+        for at in self.claims.values_mut().chain(self.changes.values_mut()).flatten() {
             *at = at.minus(behind);
         }
     }

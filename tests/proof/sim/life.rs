@@ -143,6 +143,7 @@ impl Life {
         if !self.is_broken() {
             survey::at_rest(&self.house, true).await;
             survey::survey(&self.house).await;
+            survey::says_what_its_entry_says(&self.house).await;
             survey::nothing_unseen(&self.house).await;
             survey::verify(&self.house).await;
         }
@@ -252,7 +253,7 @@ impl Life {
                 Some("feed edits")
             }
             41..46 => {
-                blog.take_down();
+                blog.take_down(now);
                 Some("feed takes a post down")
             }
             46..70 => {
@@ -303,7 +304,29 @@ impl Life {
                 let deleted = state.servers[lane].delete(before, choice);
                 state.trace.line(self.world.age(), format_args!("an author deletes: {deleted}"));
             }
+            36..44 => person::retract(&self.house, lane, post).await,
+            44..70 => self.another_tool(lane),
             _ => {}
+        }
+    }
+
+    /// Another tool posts the newest post to the account of a lane that asks first, or a person by hand.
+    fn another_tool(&mut self, lane: usize) {
+        let (now, at) = (self.world.now(), self.world.age());
+        let name = self.world.plan.lanes[lane].name;
+        let mut state = self.world.state();
+        let state = &mut *state;
+        let post = state.blog.posts();
+        let is_first = state.truth.shown(lane, post) == 0
+            && state.truth.is_quiet(lane)
+            && state.laws.is_untouched(lane, post);
+        if !self.world.plan.lanes[lane].preflight || !is_first {
+            return;
+        }
+        if state.servers[lane].foreign(&state.blog.link_of(post), now) {
+            state.tally.foreign += 1;
+            state.truth.show_foreign(lane, post, now, state.blog.links);
+            state.trace.line(at, format_args!("another tool posts {post} to {name}"));
         }
     }
 

@@ -10,7 +10,8 @@
 //! **What is simulated.** The disk (`disk.rs`), the network (`net.rs`), the platforms (`platforms`), the
 //! blog (`blog.rs`), the clock, and a person who tells the truth (`person.rs`). What readers saw stands in
 //! `truth.rs`; I1 to I8 are held against it at every claim, call and answer (`laws.rs`), and all of the
-//! ledger after every start (`survey.rs`).
+//! ledger after every start (`survey.rs`). Some groups have their posts changed and deleted with their
+//! entries, and some ask first what another tool has posted.
 //!
 //! **What is assumed.** No request is heard later than `LATE_MAX`; an author deletes what is older than an
 //! hour; the clock is right, or not set at all, in the first minutes after a boot; ledger and witness are
@@ -32,6 +33,7 @@ mod truth;
 mod watch;
 mod world;
 
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,10 +43,29 @@ use plan::Defect;
 use world::Tally;
 
 /// So many lives are lived where nobody says how many.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 5_000;
 /// A defect is caught within so many lives.
 const CAUGHT_WITHIN: u64 = 60;
 const FAULTS_MIN: u64 = 50;
+
+/// What the lives so far have come to.
+#[derive(Debug)]
+struct Done {
+    lives: u64,
+    tally: Tally,
+    reports: Vec<Report>,
+    lived: Duration,
+    /// The fewest faults of one life.
+    fewest: u64,
+    broken: usize,
+}
+
+impl Default for Done {
+    fn default() -> Self {
+        let (tally, reports, lived) = Default::default();
+        Self { lives: 0, tally, reports, lived, fewest: u64::MAX, broken: 0 }
+    }
+}
 
 fn asked(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
@@ -61,6 +82,16 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Says how far it is, past the capture of the test runner: five thousand lives take minutes.
+fn progress(done: u64, of: u64, broken: usize, began: std::time::Instant) {
+    let took = began.elapsed().as_secs_f64();
+    let left = took / done as f64 * (of - done) as f64;
+    let words = format!(
+        "simulation: {done} of {of} lives, {broken} with something broken, {took:.0} s, about {left:.0} s left\n"
+    );
+    std::io::stderr().write_all(words.as_bytes()).ok();
+}
+
 /// A reader of any of these lives who saw a post twice, or a post that was owed and never came.
 #[test]
 #[expect(clippy::print_stdout, reason = "the counts are what a reader of the proof looks for")]
@@ -68,7 +99,7 @@ fn nobody_sees_a_post_twice_in_any_life() {
     let began = now();
     let (first, seeds) = (asked("ONCECAST_SIM_FIRST", 0), asked("ONCECAST_SIM_SEEDS", SEEDS));
     let next = AtomicU64::new(first);
-    let done: Mutex<(Tally, Vec<Report>, Duration, u64)> = Mutex::default();
+    let done: Mutex<Done> = Mutex::default();
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -77,12 +108,16 @@ fn nobody_sees_a_post_twice_in_any_life() {
             }
             let report = live(seed, None, seeds == 1);
             let mut done = done.lock().expect("free");
-            done.0.add(&report.tally);
-            done.2 += report.lived;
-            let faults = report.tally.all_faults();
-            done.3 = if done.3 == 0 { faults } else { done.3.min(faults) };
+            done.lives += 1;
+            done.tally.add(&report.tally);
+            done.lived += report.lived;
+            done.fewest = done.fewest.min(report.tally.all_faults());
+            done.broken += usize::from(!report.broken.is_empty());
             if !report.broken.is_empty() || seeds == 1 {
-                done.1.push(report);
+                done.reports.push(report);
+            }
+            if done.lives.is_multiple_of(seeds.div_ceil(20).max(100)) || done.lives == seeds {
+                progress(done.lives, seeds, done.broken, began);
             }
         }
     };
@@ -92,18 +127,20 @@ fn nobody_sees_a_post_twice_in_any_life() {
             scope.spawn(work);
         }
     });
-    let (tally, reports, lived, fewest) = done.into_inner().expect("free");
+    let Done { tally, reports, lived, fewest, .. } = done.into_inner().expect("free");
     let bad: Vec<&Report> = reports.iter().filter(|report| !report.broken.is_empty()).collect();
     let mut told = format!(
         "simulation: {seeds} lives from seed {first}, {} days, {} faults (at least {fewest} a life), \
-         {} claims, {} publishes, {} shown, {} doubts, {} starts, {:.0} s; lives with something broken: \
-         {}\n{:?}\n",
+         {} claims, {} publishes, {} shown, {} doubts, {} changes, {} posts of another tool, {} starts, \
+         {:.0} s; lives with something broken: {}\n{:?}\n",
         lived.as_secs() / 86_400,
         tally.all_faults(),
         tally.claims,
         tally.publishes,
         tally.shown,
         tally.doubts,
+        tally.changes,
+        tally.foreign,
         tally.starts,
         began.elapsed().as_secs_f64(),
         bad.len(),

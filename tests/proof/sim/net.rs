@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::plan::{Defect, Kind, LATE_MAX};
-use super::platforms::{Call, answer, publishes};
+use super::platforms::{Call, answer, changes, publishes};
 use super::world::{State, Weather, World};
 
 /// The network of one world.
@@ -129,7 +129,15 @@ impl Net {
         let now = world.now();
         let at = world.age();
         let mut state = world.state();
+        let before = state.servers[call.lane].count();
         let (response, shows) = state.servers[call.lane].hear(call, now);
+        if call.changes.is_some() {
+            let after = state.servers[call.lane].count();
+            state.laws.changed(call, shows, before, after);
+            let words = format!("changes post {shows:?}, {before} there, now {after}");
+            state.trace.line(at, format_args!("{words}: {}", response.status));
+            return response;
+        }
         if (400..500).contains(&response.status)
             && let Some(key) = &call.claim
         {
@@ -280,11 +288,18 @@ impl Transport for Net {
             key: header("idempotency-key").or_else(|| header("webhook-id")),
             bearer: bearer.and_then(|b| b.strip_prefix("Bearer ").map(str::to_owned)),
             claim: None,
+            changes: None,
         };
-        let publishes = publishes(kind, call.method, &call.path);
+        let (changes, publishes) = (changes(kind, &call), publishes(kind, &call));
         let (now, at) = (world.now(), world.age());
         let mut state = world.state();
-        let fate = state.fate(lane, kind, publishes);
+        let fate = state.fate(lane, kind, publishes || changes);
+        if changes {
+            call.changes = Some(state.laws.changes(&call));
+            if world.plan.has(Defect::ChangePosts) && call.path.starts_with("/api/v1/statuses/") {
+                (call.method, call.path) = (Method::Post, "/api/v1/statuses".to_owned());
+            }
+        }
         if publishes {
             state.tally.publishes += 1;
             call.claim = state.laws.sent(&call, now);
@@ -317,6 +332,7 @@ impl Transport for Net {
     fn get<'a>(&'a self, get: Get<'a>) -> Answering<'a> {
         let world = Arc::clone(&self.0);
         let host = get.url.host_str().unwrap_or_default().to_owned();
+        let page = Some(get.url.path().to_owned()).filter(|path| path != "/feed");
         let asked = get.headers.iter().find(|(name, _)| name == "if-none-match");
         let asked = asked.map(|(_, value)| value.clone());
         let timeout = get.timeout;
@@ -329,7 +345,12 @@ impl Transport for Net {
                 if unwell {
                     state.tally.fault(if hangs { "poll timeout" } else { "poll broken" });
                 }
-                (unwell, hangs, state.blog.answer(asked.as_deref(), now))
+                let lies = world.plan.has(Defect::PagesGone);
+                let answer = match &page {
+                    Some(path) => state.blog.page(path, lies),
+                    None => state.blog.answer(asked.as_deref(), now),
+                };
+                (unwell, hangs, answer)
             };
             sleep(Duration::from_millis(200)).await;
             if broken && hangs {

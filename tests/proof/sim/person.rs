@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use oncecast::ledger::embedded::Mend;
-use oncecast::ledger::{DeliveryView, Ledger as _, LedgerError, Replay, Selection, Verdict};
+use oncecast::ledger::{
+    DeliveryView, Ledger as _, LedgerError, Replay, Retract, Selection, Verdict,
+};
 use oncecast::model::{Reference, Status};
 
 use super::blog::Blog;
 use super::house::House;
 use super::plan::Defect;
 use super::truth::{Post, post_of_title};
+use super::watch::short;
 use super::world::{MINUTE, Weather};
 
 const WHO: &str = "person";
@@ -181,6 +184,10 @@ pub(super) async fn replay(house: &House, post: Post, again: bool) {
     // Two entries of one post are not sent by hand: a person sees that they are one.
     let Some(entry) = entries.pop_first().filter(|_| entries.is_empty()) else { return };
     let lane = world.state().dice.below(world.plan.lanes.len());
+    if !again && world.state().truth.is_foreign(lane, post) {
+        // They see that it stands there.
+        return;
+    }
     let name = world.plan.lanes[lane].name;
     let selection = Selection { entry, group: Some(name.to_owned()) };
     let again = again.then(|| "wanted".to_owned());
@@ -208,6 +215,31 @@ pub(super) async fn replay(house: &House, post: Post, again: bool) {
         state.truth.want_again(lane, post);
         // A ledger that is older than it was opens a generation that a lost one has sent, under the same key.
         state.laws.not_seen(lane, post);
+    }
+    house.ring();
+}
+
+/// A post is to be taken away.
+pub(super) async fn retract(house: &House, lane: usize, post: Post) {
+    let Some(running) = &house.running else { return };
+    if house.wants.is_some() {
+        return;
+    }
+    let world = &house.world;
+    let ledger = running.ledger.clone();
+    let name = world.plan.lanes[lane].name;
+    for link in Blog::links_of(post) {
+        let Ok(found) = ledger.find(&link).await else { return };
+        for entry in found {
+            // What may come of it is wanted from now on.
+            world.state().laws.taken.insert((lane, post));
+            let selection = Selection { entry: entry.number, group: Some(name.to_owned()) };
+            let wish = Retract { selection, done: false, dry_run: false };
+            let steps = ledger.retract(wish, WHO.to_owned()).await;
+            let told = steps.as_ref().map(|steps| steps.iter().filter(|step| step.removes).count());
+            let told = told.map_err(short);
+            world.say(format_args!("takes post {post} away from {name}: {told:?}"));
+        }
     }
     house.ring();
 }

@@ -50,6 +50,10 @@ impl Kind {
         }
     }
 
+    const fn can_be_asked(self) -> bool {
+        !matches!(self, Self::Deduping | Self::Blind)
+    }
+
     /// How long after the first send the same bytes may be sent again without anybody's word.
     pub(super) const fn repeatable_for(self) -> Duration {
         match self {
@@ -83,6 +87,12 @@ pub(super) struct Lane {
     pub(super) caps: Caps,
     /// The group's rule for what was asked about and not found.
     pub(super) when_absent_send: bool,
+    /// Its posts are changed with their entries.
+    pub(super) on_edit: bool,
+    /// Its posts go with their entries.
+    pub(super) on_delete: bool,
+    /// Its account is asked before each first send, since another tool posts there too.
+    pub(super) preflight: bool,
 }
 
 /// A step of the house or of its world that is taken away, so that a law must be seen to break.
@@ -114,10 +124,16 @@ pub(super) enum Defect {
     PersonGuesses,
     /// One lane is never worked.
     DeadLane,
+    /// A change goes out as a post.
+    ChangePosts,
+    /// The blog's server says of every post that its feed does not show now that it is gone.
+    PagesGone,
+    /// What another hand has posted is not asked for.
+    NoPreflight,
 }
 
 impl Defect {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Canary,
         Self::TimeoutIsUnsent,
         Self::FailureIsLater,
@@ -131,6 +147,9 @@ impl Defect {
         Self::WitnessRestored,
         Self::PersonGuesses,
         Self::DeadLane,
+        Self::ChangePosts,
+        Self::PagesGone,
+        Self::NoPreflight,
     ];
 }
 
@@ -165,7 +184,10 @@ impl Plan {
                 per_hour: 3,
                 per_day: 6 + u32::from(dice.percent(50)) * 3,
             },
-            when_absent_send: dice.percent(40) && !matches!(kind, Kind::Deduping | Kind::Blind),
+            when_absent_send: dice.percent(40) && kind.can_be_asked(),
+            on_edit: dice.percent(40) && kind.can_be_asked(),
+            on_delete: dice.percent(40) && kind.can_be_asked(),
+            preflight: dice.percent(30) && kind.can_be_asked(),
         });
         let lanes = lanes.collect();
         let every = dice.one_of(&[HOUR * 4, HOUR * 6, HOUR * 8, HOUR * 12]);
@@ -197,12 +219,17 @@ impl Plan {
             let more = if self.has(Defect::CapsOutside) { 10 } else { 1 };
             let absent = if lane.when_absent_send { "send" } else { "wait" };
             let room = if *kind == Kind::Matrix { "room = \"!room:matrix.example\"\n" } else { "" };
+            let on_edit = if lane.on_edit { "on_edit = \"update\"\n" } else { "" };
+            let on_delete = if lane.on_delete { "on_delete = \"retract\"\n" } else { "" };
+            let asks = lane.preflight && !self.has(Defect::NoPreflight);
+            let preflight = if asks { "preflight = true\n" } else { "" };
             write!(
                 text,
                 "[[integration]]\nname = {name:?}\n{}\nurl = \"https://{name}.example\"\n\
                  doubt_after = \"2m\"\npace = {{ every = \"20s\", burst = 1 }}\n\
                  caps = {{ per_10m = {}, per_hour = {}, per_day = {} }}\n\
-                 [[group]]\nname = {name:?}\nintegration = {name:?}\n{room}when_absent = {absent:?}\n",
+                 [[group]]\nname = {name:?}\nintegration = {name:?}\n{room}when_absent = {absent:?}\n\
+                 {on_edit}{on_delete}{preflight}",
                 kind.keys(),
                 caps.per_10m * more,
                 caps.per_hour * more,

@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) bearer: Option<String>,
     /// The claim that it is for, if it is one.
     pub(super) claim: Option<String>,
+    /// Where it changes a post, the post that it is to be.
+    pub(super) changes: Option<Option<Post>>,
 }
 
 impl Call {
@@ -37,7 +39,8 @@ impl Call {
     }
 }
 
-/// What hearing a call comes to: the answer, and the post that readers see of it.
+/// What hearing a call comes to: the answer, and the post that readers see of it; of a change, the post that
+/// it touched.
 pub(super) type Heard = (Response, Option<Post>);
 
 /// One server.
@@ -72,7 +75,8 @@ impl Server {
         }
     }
 
-    /// An author takes back a post that was shown before this moment; says whether there was one.
+    /// An author takes back a post of ours that was shown before this moment; says whether there was one.
+    /// One of another tool that goes again before ours is sent leaves nothing that could be seen.
     pub(super) fn delete(&mut self, before: Time, choice: usize) -> bool {
         match self {
             Self::Bluesky(server) => server.delete(before, choice),
@@ -92,6 +96,37 @@ impl Server {
         }
     }
 
+    /// How many posts are there to be seen.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Bluesky(server) => server.count(),
+            Self::Mastodon(server) => server.count(),
+            Self::Matrix(server) => server.count(),
+            Self::Hook(_) => 0,
+        }
+    }
+
+    /// What readers see under a reference, if they see anything.
+    pub(super) fn text(&self, id: &str) -> Option<String> {
+        match self {
+            Self::Bluesky(server) => server.text(id),
+            Self::Mastodon(server) => server.text(id),
+            Self::Matrix(server) => server.text(id),
+            Self::Hook(_) => None,
+        }
+    }
+
+    /// Another tool posts a link; says whether it can.
+    pub(super) fn foreign(&mut self, link: &str, now: Time) -> bool {
+        match self {
+            Self::Bluesky(server) => server.foreign(link, now),
+            Self::Mastodon(server) => server.foreign(link, now),
+            Self::Matrix(server) => server.foreign(link, now),
+            Self::Hook(_) => return false,
+        }
+        true
+    }
+
     /// Every session ends; says whether there was one.
     pub(super) fn revoke(&mut self) -> bool {
         match self {
@@ -102,14 +137,34 @@ impl Server {
 }
 
 /// Whether a request is the one that readers see something of.
-pub(super) fn publishes(kind: Kind, method: Method, path: &str) -> bool {
+pub(super) fn publishes(kind: Kind, call: &Call) -> bool {
+    let path = call.path.as_str();
     match kind {
-        Kind::Bluesky => path.ends_with("putRecord"),
+        Kind::Bluesky => path.ends_with("putRecord") && !changes(kind, call),
         Kind::Mastodon | Kind::Liar | Kind::Compatible => {
-            method == Method::Post && path.ends_with("/statuses")
+            call.method == Method::Post && path.ends_with("/statuses")
         }
-        Kind::Matrix => method == Method::Put,
+        Kind::Matrix => call.method == Method::Put && !changes(kind, call),
         Kind::Deduping | Kind::Blind => true,
+    }
+}
+
+/// Whether a request says that it changes a post which is there, or takes it away.
+pub(super) fn changes(kind: Kind, call: &Call) -> bool {
+    let path = call.path.as_str();
+    match kind {
+        Kind::Bluesky => {
+            path.ends_with("deleteRecord")
+                || (path.ends_with("putRecord") && call.json()["swapRecord"].is_string())
+        }
+        Kind::Mastodon | Kind::Liar | Kind::Compatible => {
+            path.starts_with("/api/v1/statuses/") && call.method != Method::Get
+        }
+        Kind::Matrix => {
+            call.method == Method::Put
+                && (path.contains("/redact/") || call.json()["m.relates_to"].is_object())
+        }
+        Kind::Deduping | Kind::Blind => false,
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use oncecast::ledger::{DeliveryView, EntryView, Ledger as _};
-use oncecast::model::{DeliveryId, IdempotencyKey, Status};
+use oncecast::model::{Amend, Change, DeliveryId, IdempotencyKey, Stand, Status, Time};
 
 use super::blog::Blog;
 use super::house::House;
 use super::truth::{Post, post_in};
-use super::world::World;
+use super::world::{DAY, World};
 
 /// Readers are to be told again of what was found not to be there: by the group's rule, or by a person.
 pub(super) fn sent_anew(world: &World, id: DeliveryId, by_rule: bool, is_due: bool) {
@@ -85,6 +85,16 @@ pub(super) async fn survey(house: &House) {
                     view.group
                 ));
             }
+            if let (Status::Published { receipt }, Some(amend)) = (&view.status, &view.amend) {
+                let seen = receipt.reference.id.as_deref();
+                let seen = seen.and_then(|id| state.servers[lane].text(id));
+                if let Some(text) = seen.filter(|_| amend.is_away() && state.truth.is_quiet(lane)) {
+                    state.laws.broken.push(format!(
+                        "post {post} is told as taken away from {}, and is there: {text}",
+                        view.group
+                    ));
+                }
+            }
             let is_final = matches!(view.status, Status::Published { .. });
             if state.laws.published.contains(&view.id) && !is_final {
                 let told = view.status.kind().word();
@@ -124,12 +134,57 @@ pub(super) async fn at_rest(house: &House, with_person: bool) {
             Status::Held { .. } | Status::InDoubt { .. } => !with_person,
             // Its turn comes: the lane sends as much as it may.
             Status::Due { .. } => state.laws.is_full(lane, now) || view.settling,
+            Status::Published { .. } => view.amend.as_ref().is_some_and(|amend| comes(amend, now)),
             _ => false,
         };
         if !rests {
             state.laws.broken.push(format!("at rest, {id} ({title}) for {group} is {status:?}"));
         }
     }
+}
+
+/// Whether a change is done with, waits for a person, or waits for its time.
+fn comes(amend: &Amend, now: Time) -> bool {
+    match amend.stand {
+        Stand::Wanted { not_before, .. } => not_before.plus(DAY) > now,
+        _ => true,
+    }
+}
+
+/// What was changed with its entry says what its entry says.
+pub(super) async fn says_what_its_entry_says(house: &House) {
+    let world = &house.world;
+    let Some(entries) = entries(house).await else { return };
+    let mut state = world.state();
+    if state.laws.taken_up || state.laws.edits_held {
+        // A lost ledger may have changed it further, and what came by dozens is left as it was.
+        return;
+    }
+    let mut checked = 0;
+    for (post, entry) in &entries {
+        for view in &entry.deliveries {
+            let (Some(lane), Status::Published { receipt }) =
+                (world.plan.lane(&view.group), &view.status)
+            else {
+                continue;
+            };
+            let is_done = view.amend.as_ref().is_some_and(|amend| {
+                amend.change == Change::Update && matches!(amend.stand, Stand::Done { .. })
+            });
+            let id = receipt.reference.id.as_deref();
+            let text = id.and_then(|id| state.servers[lane].text(id));
+            let Some(text) = text.filter(|_| is_done) else { continue };
+            checked += 1;
+            if !text.contains(&entry.entry.title) {
+                let (name, title) = (&view.group, &entry.entry.title);
+                state.laws.broken.push(format!(
+                    "post {post} in {name} was changed to {title:?} and says {text:?}"
+                ));
+            }
+        }
+    }
+    let at = world.age();
+    state.trace.line(at, format_args!("{checked} posts say what their entries say"));
 }
 
 /// Nothing that the feed shows is unknown, and nothing that is known is owed to a group without a row.

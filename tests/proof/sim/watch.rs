@@ -20,6 +20,9 @@ use super::plan::Defect;
 use super::truth::{Post, post_in, post_of_title};
 use super::world::World;
 
+/// So long before a claim its account may have been asked what stands there.
+const ASKED_BEFORE: Duration = Duration::from_secs(15 * 60);
+
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) inner: Arc<Embedded>,
@@ -39,6 +42,13 @@ impl Watched {
                 let mut state = world.state();
                 state.tally.claims += 1;
                 state.laws.granted(permit, now);
+                let (lane, post) = (state.laws.lane(id), state.laws.post(id));
+                let links = state.blog.links;
+                if let (Some(lane), Some(post)) = (lane, post)
+                    && state.truth.is_beaten((lane, post), now, links, ASKED_BEFORE)
+                {
+                    state.truth.want_again(lane, post);
+                }
                 drop(state);
                 super::house::witnessed(world, permit);
             }
@@ -139,6 +149,7 @@ impl Ledger for Watched {
                         laws.broken.push("I5: the first sight of the feed was news".to_owned());
                     }
                     laws.is_known = true;
+                    laws.edits_held |= told.edits_held > 0;
                 }
                 (Err(_), Some(_)) => laws.may_be_known = true,
                 (_, None) => {}
@@ -270,11 +281,50 @@ impl Ledger for Watched {
         request: Request,
         saying: Option<String>,
     ) -> Reply<AmendClaim> {
-        self.inner.claim_amend(delivery, change, request, saying)
+        let world = Arc::clone(&self.world);
+        let reply = self.inner.claim_amend(delivery, change, request, saying);
+        Box::pin(async move {
+            let claimed = reply.await;
+            match &claimed {
+                Ok(AmendClaim::Granted(permit)) => {
+                    let (number, change) = (permit.number(), change.word());
+                    world.say(format_args!("claim of {change} {number} {delivery}"));
+                    let now = world.now();
+                    let mut state = world.state();
+                    state.tally.changes += 1;
+                    let post = state.laws.post(delivery);
+                    let gone_for = post.map(|post| state.blog.gone_for(post, now));
+                    state.laws.change_granted(permit, now, gone_for.unwrap_or_default());
+                }
+                Ok(AmendClaim::NotNow { wait, why }) => {
+                    world.say(format_args!("no change of {delivery} now {wait:?}: {why}"));
+                }
+                Ok(AmendClaim::Gone) => world.say(format_args!("no change of {delivery}")),
+                Err(error) => {
+                    world.say(format_args!("change of {delivery} not claimed: {}", short(error)));
+                }
+            }
+            claimed
+        })
     }
 
     fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled> {
-        self.inner.settle_amend(spent)
+        let world = Arc::clone(&self.world);
+        let (id, word) = (spent.delivery(), spent.effect().word());
+        let reply = self.inner.settle_amend(spent);
+        Box::pin(async move {
+            let settled = reply.await;
+            match &settled {
+                Ok(told) => {
+                    let stand = told.amend.as_ref().map(|amend| &amend.stand);
+                    world.say(format_args!("change of {id} {word}: {stand:?}"));
+                }
+                Err(error) => {
+                    world.say(format_args!("change of {id} {word} not settled: {}", short(error)));
+                }
+            }
+            settled
+        })
     }
 
     fn moot_amend(&self, delivery: DeliveryId, change: Change, moot: Moot) -> Reply<Option<Amend>> {

@@ -172,6 +172,8 @@ pub(super) struct Tally {
     pub(super) publishes: u64,
     pub(super) shown: u64,
     pub(super) doubts: u64,
+    pub(super) changes: u64,
+    pub(super) foreign: u64,
     pub(super) polls: u64,
     pub(super) starts: u64,
     pub(super) words: u64,
@@ -195,6 +197,8 @@ impl Tally {
         self.publishes += other.publishes;
         self.shown += other.shown;
         self.doubts += other.doubts;
+        self.changes += other.changes;
+        self.foreign += other.foreign;
         self.polls += other.polls;
         self.starts += other.starts;
         self.words += other.words;

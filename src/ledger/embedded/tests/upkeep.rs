@@ -82,14 +82,22 @@ impl House {
 
     /// Makes the call for a change, and has it come to this; says whether there was one to make.
     fn carry(&mut self, effect: Effect) -> bool {
-        let Some(work) = self.amends() else { return false };
+        let Some((id, number)) = self.call() else { return false };
+        self.settle(id, number, effect);
+        true
+    }
+
+    fn call(&mut self) -> Option<(DeliveryId, u64)> {
+        let work = self.amends()?;
         let path = format!("/posts/{}", work.receipt.reference.id.clone().unwrap_or_default());
         let claim = self.claim(&work, path);
         let AmendClaim::Granted(permit) = claim else { panic!("{claim:?}") };
-        let (id, number) = (permit.delivery(), permit.number());
+        Some((permit.delivery(), permit.number()))
+    }
+
+    fn settle(&mut self, id: DeliveryId, number: u64, effect: Effect) {
         run(&mut self.open, move |batch| batch.settle_amend(id, number, &effect, None))
             .expect("settled");
-        true
     }
 
     fn row(&mut self) -> (Status, Option<Amend>) {
@@ -133,6 +141,26 @@ async fn a_text_that_goes_on_changing_is_carried_by_the_hour_and_then_by_the_day
     // Three days, of which it takes one to see that the text changes by itself.
     assert!(rests[23..].iter().all(|rest| *rest >= DAY), "{rests:?}");
     assert!((25..=26).contains(&carried.len()), "{rests:?}");
+}
+
+/// A text that changes with every look changed while its call was out, and was carried by the hour for ever.
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_comes_while_one_is_carried_waits_as_long() {
+    let mut house = House::with(&["new"]);
+    for step in 0..24 {
+        house.show("new", &format!("new, seen {step} times"));
+        assert!(house.carry(Effect::Done), "{step}");
+        tokio::time::advance(HOUR).await;
+    }
+    tokio::time::advance(DAY).await;
+    house.show("new", "new, seen often");
+    let (id, number) = house.call().expect("it is wanted");
+    house.show("new", "new, seen once more");
+    house.settle(id, number, Effect::Done);
+    tokio::time::advance(DAY - HOUR).await;
+    assert!(house.amends().is_none(), "it is carried by the day");
+    tokio::time::advance(HOUR).await;
+    assert!(house.carry(Effect::Done));
 }
 
 /// Another template of the blog rewrote every entry: twelve groups would have seen all of them edited in a

@@ -28,6 +28,22 @@ struct Status {
     visibility: String,
     at: Time,
     deleted: bool,
+    /// Another tool's.
+    foreign: bool,
+}
+
+/// A text as such servers show it.
+fn html(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let (before, link) =
+            word.rsplit_once('\n').map_or(("", word), |(before, link)| (before, link));
+        if link.starts_with("https://") {
+            format!("{before}</p><p><a href=\"{link}\">{link}</a>")
+        } else {
+            word.replace("\n\n", "</p><p>")
+        }
+    });
+    format!("<p>{}</p>", words.collect::<Vec<_>>().join(" "))
 }
 
 impl Server {
@@ -50,7 +66,10 @@ impl Server {
                 (answer(200, &json!({ "id": "1", "acct": "me" }), now), None)
             }
             (_, "/api/v1/accounts/1/statuses") => (self.list(&call.path, now), None),
-            _ => no(404, "not found", now),
+            (_, path) => match path.strip_prefix("/api/v1/statuses/") {
+                Some(id) => self.one(id, call, now),
+                None => no(404, "not found", now),
+            },
         }
     }
 
@@ -67,8 +86,41 @@ impl Server {
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         let (text, visibility) = (text("status"), text("visibility"));
         self.keys.insert(key, (now, self.statuses.len()));
-        self.statuses.push(Status { text, visibility, at: now, deleted: false });
+        self.statuses.push(Status { text, visibility, at: now, deleted: false, foreign: false });
         (answer(200, &self.status(self.statuses.len() - 1), now), call.post())
+    }
+
+    /// Shows a status, changes it or takes it away.
+    fn one(&mut self, id: &str, call: &Call, now: Time) -> Heard {
+        let found = id.parse().ok().and_then(|id: usize| id.checked_sub(1));
+        let there = |n: &usize| self.statuses.get(*n).is_some_and(|status| !status.deleted);
+        let Some(number) = found.filter(there) else { return no(404, "Record not found", now) };
+        let status = &mut self.statuses[number];
+        let touched = post_in(&status.text);
+        match call.method {
+            Method::Get => return (answer(200, &self.status(number), now), None),
+            Method::Delete => status.deleted = true,
+            _ => {
+                let body = call.json();
+                status.text = body["status"].as_str().unwrap_or_default().to_owned();
+            }
+        }
+        (answer(200, &self.status(number), now), touched)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.statuses.iter().filter(|status| !status.deleted).count()
+    }
+
+    pub(super) fn text(&self, id: &str) -> Option<String> {
+        let number: usize = id.parse().ok()?;
+        let status = self.statuses.get(number.checked_sub(1)?)?;
+        (!status.deleted).then(|| status.text.clone())
+    }
+
+    pub(super) fn foreign(&mut self, link: &str, now: Time) {
+        let (text, visibility) = (format!("Read this\n\n{link}"), "public".to_owned());
+        self.statuses.push(Status { text, visibility, at: now, deleted: false, foreign: true });
     }
 
     fn status(&self, number: usize) -> Value {
@@ -77,7 +129,7 @@ impl Server {
             "id": (number + 1).to_string(),
             "created_at": status.at.to_string(),
             "url": format!("https://mastodon.example/@me/{}", number + 1),
-            "content": format!("<p>{}</p>", status.text.replace("\n\n", "</p><p>")),
+            "content": html(&status.text),
             "visibility": status.visibility,
         })
     }
@@ -94,12 +146,16 @@ impl Server {
     }
 
     pub(super) fn shows(&self, post: Post) -> bool {
-        self.statuses.iter().any(|s| !s.deleted && post_in(&s.text) == Some(post))
+        let ours = |s: &&Status| !s.deleted && !s.foreign;
+        self.statuses.iter().filter(ours).any(|s| post_in(&s.text) == Some(post))
     }
 
     pub(super) fn delete(&mut self, before: Time, choice: usize) -> bool {
-        let mut old: Vec<&mut Status> =
-            self.statuses.iter_mut().filter(|s| !s.deleted && s.at < before).collect();
+        let mut old: Vec<&mut Status> = self
+            .statuses
+            .iter_mut()
+            .filter(|s| !s.deleted && !s.foreign && s.at < before)
+            .collect();
         let count = old.len();
         match old.get_mut(choice % count.max(1)) {
             Some(status) => {
