@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use oncecast::clock::TokioClock;
+use oncecast::clock::{Clock as _, SystemClock, TokioClock};
 use oncecast::desk::exit;
+use oncecast::flow::Sessions;
 use oncecast::model::Time;
 use serde_json::Value;
 
@@ -153,4 +154,48 @@ async fn a_template_that_overruns_is_said_and_what_cannot_be_read_too() {
     let (said, _) = checked_with(row("telegram"), long).await;
     let said = said.ends(exit::OK).tells(&["note: what is posted there cannot be read"]);
     assert!(!said.out.contains("its template"), "{}", said.out);
+}
+
+/// A token that nobody renewed in time died without a word: the posts after it waited, and nobody knew.
+#[test]
+fn a_token_that_was_not_renewed_is_told_of_two_weeks_before_it_dies() {
+    alone(async {
+        let clock = TokioClock::starting_at(START);
+        let platform = Box::new(threads::Threads::default());
+        let server = Server::open(platform, &CASES[0], Arc::clone(&clock)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let feed = folder.path().join("feed.xml");
+        std::fs::write(&feed, rss(&archive(3))).unwrap();
+        let config = config_of(&server, folder.path());
+        let mut house = House::open(&config, &clock).await;
+        house.run(&server, HOUR).await;
+        std::fs::write(&feed, rss(&before(&[post("kit")], &archive(3)))).unwrap();
+        house.run(&server, 2 * DAY).await;
+        house.close().await;
+        assert_eq!(server.published(), 1);
+
+        let lane = &config.integrations[0];
+        let dies = Sessions::beside(&config.ledger.path).renewed(lane).expect("it was renewed");
+        let lives = dies.since(START);
+        assert!(lives >= 60 * DAY && lives < 64 * DAY, "sixty days from its renewal: {lives:?}");
+        assert_eq!(lane.expiry(Some(dies), dies.minus(15 * DAY)), None);
+        let words = lane.expiry(Some(dies), dies.minus(13 * DAY)).expect("two weeks before");
+        assert!(words.contains("run out in 13 days"), "{words}");
+
+        // The same by the machine's own clock, as somebody reads it.
+        let file = folder.path().join(format!("state/sessions/{}.json", lane.name));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut kept: Value = serde_json::from_str(&text).unwrap();
+        let soon = SystemClock.now().plus(10 * DAY + HOUR).as_millis().to_string();
+        kept["facts"]["token_dies"] = soon.into();
+        std::fs::write(&file, kept.to_string()).unwrap();
+        let at = folder.path().join("check.toml");
+        let ledger = "[ledger]\npath = \"state/ledger.redb\"\n";
+        let blog = "[[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\n";
+        let theirs = server.with(|platform| platform.config(&server.url));
+        std::fs::write(&at, format!("{ledger}{blog}{theirs}")).unwrap();
+        let mut status = bare(&["status", "--config", at.to_str().unwrap()]);
+        let said = Said::of(status.envs(SECRETS).output().await.unwrap());
+        said.tells(&["run out in 10 days"]);
+    });
 }
