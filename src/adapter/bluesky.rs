@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Stage, Unfit, answer, compose, picture, tid,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -208,7 +208,11 @@ impl Adapter for Bluesky {
         Effect::of(self.judge(response))
     }
 
-    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, _: &Group, known: &Known, _: Time) -> Option<Call> {
         let path = format!(
             "/xrpc/com.atproto.repo.listRecords?repo={}&collection={COLLECTION}&limit={LOOK}",
             answer::segment(known.fact("did")?)
@@ -216,8 +220,14 @@ impl Adapter for Bluesky {
         Some(with_session(known, path))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
-        let call = self.look_around(group, known)?;
+    fn look_on(
+        &self,
+        group: &Group,
+        known: &Known,
+        answers: &[Response],
+        now: Time,
+    ) -> Option<Call> {
+        let call = self.look_around(group, known, now)?;
         let Some(page) = answers.last() else { return Some(call) };
         let cursor = answer::string(&page.json(), "cursor")?;
         let path = format!("{}&cursor={}", call.request.path, answer::segment(&cursor));

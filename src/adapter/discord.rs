@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
-    SecretHeader, Unfit, answer, compose,
+    SecretHeader, Shows, Unfit, answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -124,11 +124,15 @@ impl Adapter for Discord {
         }
     }
 
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
     fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
         Some(self.get(ask::newest(channel::open(known, piece.group).ok()?)))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let path = ask::newest(channel::open(known, group).ok()?);
         let Some(page) = answers.last() else { return Some(self.get(path)) };
         let oldest = answer::string(page.json().as_array()?.last()?, "id")?;

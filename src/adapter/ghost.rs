@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    SecretHeader, Stage, Unfit, answer, compose, draft,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -238,6 +238,36 @@ impl Adapter for Ghost {
         }
     }
 
+    fn shows(&self) -> Shows {
+        Shows::All
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, now: Time) -> Option<Call> {
+        self.look_on(group, known, &[], now)
+    }
+
+    /// <https://docs.ghost.org/admin-api/#pagination>
+    fn look_on(&self, _: &Group, _: &Known, answers: &[Response], now: Time) -> Option<Call> {
+        let page = match answers.last() {
+            None => 1,
+            Some(last) => last.json()["meta"]["pagination"]["next"].as_u64()?,
+        };
+        let request = Request::get(format!("{POSTS}?limit=50&page={page}&{LISTED}"));
+        self.call(request, now).ok()
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        let posts = answer.json()["posts"].as_array().filter(|_| answer.status == 200)?.clone();
+        let said = |post: &Value| {
+            let at = post["published_at"].as_str().and_then(|at| at.parse().ok());
+            let mut links: Vec<String> =
+                answer::string(post, "canonical_url").into_iter().collect();
+            links.extend(draft::links(post["html"].as_str().unwrap_or_default()));
+            Said { reference: reference(post), at: at.map(Time::from_timestamp), links }
+        };
+        Some(posts.iter().map(said).collect())
+    }
+
     /// What is taken away becomes a draft, which a person can publish again.
     fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
         let path = match deed.id() {
@@ -291,6 +321,9 @@ impl Adapter for Ghost {
     }
 }
 
+/// What is read of each post of a list.
+const LISTED: &str =
+    "filter=status:published&formats=html&fields=id,url,canonical_url,published_at,html";
 const LOST: &str = "its draft was answered without an id, and is looked for";
 
 /// The call that publishes a draft. It names the version that it saw, without which Ghost refuses it.

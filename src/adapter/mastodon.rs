@@ -13,7 +13,7 @@ use url::Url;
 use self::ask::Sent;
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, PREFLIGHTS_MAX, Pictures, Piece,
-    Post, Prepare, Said, SecretHeader, Stage, Unfit, answer, compose, picture,
+    Post, Prepare, Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -236,11 +236,15 @@ impl Adapter for Mastodon {
         amend::step(self, deed, answers)
     }
 
-    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, _: &Group, known: &Known, _: Time) -> Option<Call> {
         Some(self.get(ask::newest(known.fact("account")?)))
     }
 
-    fn look_on(&self, _: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, _: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let account = known.fact("account")?;
         match answers.last() {
             None => Some(self.get(ask::newest(account))),

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Stage, Unfit, answer, compose, picture,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, MatrixLogin};
 use crate::model::{
@@ -244,12 +244,16 @@ impl Adapter for Matrix {
         amend::step(self, deed, known, answers)
     }
 
-    fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, _: Time) -> Option<Call> {
         let room = answer::segment(room::id(known, group).ok()?);
         Some(self.get(ask::newest(&room), known))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let room = answer::segment(room::id(known, group).ok()?);
         match answers.last() {
             None => Some(self.get(ask::newest(&room), known)),

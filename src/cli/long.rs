@@ -126,8 +126,8 @@ Example: oncecast adopt followers --since 2026-01-31 --dry-run";
 pub(super) const AUDIT: &str = "\
 Read what stands on the account of each group, some hundreds of posts back, and hold it against \
 the ledger: posts that are not of it, and posts of one entry that stand there more than once, \
-whoever made them. It changes nothing. Mastodon, Bluesky, Matrix and Discord bots show what they \
-have posted; of the others it says that it cannot be seen. It ends with 1 where something stands \
+whoever made them. It changes nothing. Of a platform that does not show what was posted there it \
+says that it cannot be seen (oncecast platforms KIND tells). It ends with 1 where something stands \
 there twice.
 
 Example: oncecast audit --group followers --json";

@@ -1,8 +1,10 @@
 //! What an account has posted, by whatever hand, read page by page: for `audit` and for `adopt`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::adapter::{Said, registry};
+use crate::adapter::{Said, Shows, registry};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Group, Integration};
 use crate::desk::print;
 use crate::model::Time;
@@ -38,6 +40,8 @@ impl Bound {
 pub(super) struct Account {
     /// As the platform lists it, which is newest first.
     pub(super) said: Vec<Said>,
+    /// Whether others' posts are among it.
+    pub(super) everybody: bool,
     /// Why older posts are not among it, where there are some.
     pub(super) partial: Option<String>,
 }
@@ -59,7 +63,8 @@ pub(super) async fn read(
     let (mut answers, mut all): (Vec<_>, Vec<Said>) = (Vec::new(), Vec::new());
     let is_old = |said: &Said| bound.since.zip(said.at).is_some_and(|(since, at)| at < since);
     let mut partial = None;
-    while let Some(call) = adapter.look_on(group, &known, &answers) {
+    let mut met = HashSet::new();
+    while let Some(call) = adapter.look_on(group, &known, &answers, SystemClock.now()) {
         if answers.len() == bound.pages {
             partial = Some(format!("it has more than the {} posts that were read", all.len()));
             break;
@@ -79,8 +84,11 @@ pub(super) async fn read(
                 break;
             }
         };
-        let is_over = said.last().is_some_and(is_old);
-        all.extend(said);
+        // In whatever order a page lists them.
+        let is_over = !said.is_empty() && said.iter().all(is_old);
+        // Pages may overlap, and move on while they are read.
+        let is_new = |said: &Said| said.reference.id.clone().is_none_or(|id| met.insert(id));
+        all.extend(said.into_iter().filter(is_new));
         answers.push(answer);
         if bound.told {
             print::progress(&format!("{} pages, {} posts", answers.len(), all.len()));
@@ -96,5 +104,5 @@ pub(super) async fn read(
         return Err("the platform does not show what an account has posted".to_owned());
     }
     all.retain(|said| !is_old(said));
-    Ok(Account { said: all, partial })
+    Ok(Account { said: all, everybody: adapter.shows() == Shows::All, partial })
 }

@@ -57,7 +57,7 @@ pub(super) async fn adopt(path: &Path, what: cli::Adopt) -> Outcome {
     }
     // A list of links needs no login.
     let config = if what.links.is_some() { bare(path)? } else { whole(path)? };
-    let Account { said, partial } = stands(&config, &what).await?;
+    let Account { said, partial, .. } = stands(&config, &what).await?;
     let mut seen = Seen {
         group: what.group.clone(),
         looked: said.len(),
@@ -104,7 +104,7 @@ async fn stands(config: &Config, what: &cli::Adopt) -> Result<Account, Failure> 
         return Err(Failure::new(exit::NO_INPUT, words));
     };
     if let Some(file) = &what.links {
-        return Ok(Account { said: written(file)?, partial: None });
+        return Ok(Account { said: written(file)?, everybody: false, partial: None });
     }
     let Some(integration) = config.integrations.iter().find(|i| i.name == group.integration) else {
         let words = format!("group {:?} has no integration", what.group);

@@ -138,7 +138,7 @@ async fn one(
         unknown: Vec::new(),
         twice: Vec::new(),
     };
-    let account::Account { said, partial } =
+    let account::Account { said, everybody, partial } =
         match account::read(config, integration, group, wire, Bound::pages(PAGES)).await {
             Ok(account) => account,
             Err(why) => {
@@ -163,12 +163,14 @@ async fn one(
                 known |= is_ours(said, &entry, &group.name);
             }
         }
+        let is_of_the_blog = of.is_some();
         // A link that leads nowhere we know is as good a name for what it tells of.
-        if let Some((id, title)) = of.or_else(|| Some((said.links.first()?.clone(), String::new())))
-        {
+        let named = || Some((said.links.first()?.clone(), String::new()));
+        if let Some((id, title)) = of.or_else(|| named().filter(|_| !everybody)) {
             tells.entry(id).or_insert((title, Vec::new())).1.push(Found::of(said));
         }
-        if !known {
+        // What others say where everybody may speak is theirs, as long as it is not of the blog.
+        if !known && (is_of_the_blog || !everybody) {
             audited.unknown.push(Found::of(said));
         }
     }

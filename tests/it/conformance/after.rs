@@ -268,3 +268,38 @@ fn where_nothing_can_be_taken_away_a_person_is_told() {
         assert_eq!(after.stand, told, "{}: {after:?}", row.0);
     }
 }
+
+/// An author mended the words for one place alone: its readers kept the old ones, and the record said that
+/// nothing had changed.
+#[test]
+fn other_words_for_one_place_alone_are_an_edit() {
+    let row = rows().into_iter().find(|(name, _)| *name == "mastodon").unwrap();
+    alone(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TokioClock::starting_at(START);
+        let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+        let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+        let old = archive(3);
+        let says = |own: &str| {
+            let text = String::from_utf8(rss(&before(&[post("kit")], &old))).unwrap();
+            let text = text.replacen("<rss ", "<rss xmlns:once=\"urn:oncecast:post\" ", 1);
+            let own = format!("<once:post to=\"mastodon\">{own}</once:post></item>");
+            std::fs::write(folder.path().join("feed.xml"), text.replacen("</item>", &own, 1))
+                .unwrap();
+        };
+        publish(folder.path(), &old);
+        let mut house = House::open(&config, &clock).await;
+        house.run(&server, HOUR).await;
+        says("first words");
+        house.run(&server, 2 * DAY).await;
+        assert_eq!(server.with(|platform| platform.says("first words")), 1);
+        says("mended words");
+        house.run(&server, 2 * DAY).await;
+        assert_eq!(server.with(|platform| platform.says("mended words")), 1);
+        assert_eq!((server.published(), server.with(|platform| platform.seen())), (1, 1));
+        let number = house.entry().await.number;
+        let told = house.parts.ledger.history(number).await.unwrap();
+        assert!(told.iter().any(|line| line.event == "edit"), "{told:?}");
+        house.close().await;
+    });
+}

@@ -9,7 +9,7 @@ pub mod ghost;
 mod mastodon;
 mod matrix;
 mod ping;
-mod threads;
+pub mod threads;
 mod webhook;
 pub mod wordpress;
 
