@@ -177,6 +177,10 @@ impl Adapter for Bluesky {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("did").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let sent: Value = serde_json::from_str(&doubt.request.body).unwrap_or_default();
         let (Some(did), Some(rkey)) = (sent["repo"].as_str(), sent["rkey"].as_str()) else {
@@ -287,7 +291,7 @@ fn reference(answer: &Value) -> Reference {
         let rkey = record.strip_prefix(COLLECTION)?.strip_prefix('/')?;
         Some(format!("https://bsky.app/profile/{did}/post/{rkey}"))
     });
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }
 
 fn bearer(token: &SecretString) -> SecretHeader {

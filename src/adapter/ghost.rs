@@ -332,7 +332,7 @@ fn first(response: &Response) -> Option<Value> {
 
 fn reference(post: &Value) -> Reference {
     let id = answer::string(post, "id");
-    Reference { id, url: answer::string(post, "url"), already: false }
+    Reference { id, url: answer::string(post, "url"), ..Reference::default() }
 }
 
 #[cfg(test)]

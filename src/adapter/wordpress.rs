@@ -306,5 +306,5 @@ fn is_unseen(post: &Value) -> bool {
 
 fn reference(post: &Value) -> Reference {
     let id = post["id"].as_u64().map(|id| id.to_string());
-    Reference { id, url: answer::string(post, "link"), already: false }
+    Reference { id, url: answer::string(post, "link"), ..Reference::default() }
 }

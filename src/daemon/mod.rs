@@ -7,7 +7,7 @@ pub mod plan;
 pub mod systemd;
 mod workers;
 
-use crate::config::{Config, MACHINE_ID, Platform};
+use crate::config::{Config, Group, Integration, MACHINE_ID, Platform};
 use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
@@ -52,6 +52,12 @@ pub fn setup_of(config: &Config) -> Setup {
             .map(|g| Audience {
                 name: g.name.clone(),
                 lane: g.integration.clone(),
+                home: config
+                    .integrations
+                    .iter()
+                    .find(|i| i.name == g.integration)
+                    .map(|i| home_of(i, g))
+                    .unwrap_or_default(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
                 upkeep: g.upkeep,
@@ -63,4 +69,33 @@ pub fn setup_of(config: &Config) -> Setup {
             })
             .collect(),
     }
+}
+
+/// Where a group's posts stand, as far as that decides what names them: another answer where a post of
+/// before can no longer be named.
+fn home_of(integration: &Integration, group: &Group) -> String {
+    let mut home = integration.platform.kind().to_owned();
+    // These name posts for the whole world, wherever the account lives.
+    if !matches!(integration.platform, Platform::Bluesky { .. } | Platform::Matrix { .. }) {
+        let mut url = integration.url.clone();
+        url.set_query(None);
+        home += &format!(" at {url}");
+    }
+    // These name the room in every receipt.
+    let tells_room = matches!(
+        integration.platform,
+        Platform::Matrix { .. } | Platform::Discord { .. } | Platform::DiscordWebhook { .. }
+    );
+    if let Some(room) = group.room.as_ref().filter(|_| !tells_room) {
+        home += &format!(", in {room}");
+    }
+    if let Platform::Described { user, set, .. } = &integration.platform {
+        if let Some(user) = user {
+            home += &format!(", as {user}");
+        }
+        for (name, value) in set.iter().chain(&group.set) {
+            home += &format!(", {name} {value}");
+        }
+    }
+    home
 }

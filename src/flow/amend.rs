@@ -17,8 +17,14 @@ impl Lane {
     /// Where the ledger cannot be used.
     pub async fn amend(&mut self, work: &AmendWork) -> Result<Next, LedgerError> {
         let Some(group) = self.groups.get(&work.due.group).cloned() else { return Ok(Next::Bell) };
+        if let Some(why) = &work.moved {
+            return self.moot(work, Moot::Cannot(why.clone())).await;
+        }
         if let Err(next) = self.prepare(&group).await? {
             return Ok(next);
+        }
+        if let Some(why) = self.is_another_account(work) {
+            return self.moot(work, Moot::Cannot(why)).await;
         }
         if let Err(wait) = self.pacer.step() {
             return Ok(Next::Wait(wait));
@@ -63,6 +69,17 @@ impl Lane {
             }
             AmendClaim::Gone => Ok(Next::Again),
         }
+    }
+
+    /// Why the account that is logged in cannot be asked about the post, where it is not its own.
+    fn is_another_account(&self, work: &AmendWork) -> Option<String> {
+        let (was, is) = (work.receipt.reference.account.as_ref()?, self.account()?);
+        let by_hand = match work.change {
+            Change::Update => "change it by hand",
+            Change::Retract => "take it away by hand, then say so: oncecast retract ENTRY --done",
+        };
+        let why = || format!("it was posted as {was}, and {} is {is} now: {by_hand}", self.name);
+        (*was != is).then(why)
     }
 
     /// What the post is to say, where that is another thing than it says.

@@ -164,6 +164,8 @@ pub struct AmendWork {
     pub change: Change,
     /// The post.
     pub receipt: Receipt,
+    /// Why the post cannot be named from where its group posts now, where that is so.
+    pub moved: Option<String>,
     /// The call of an earlier try of which nobody knows whether it was heard: it is repeated as it is.
     pub request: Option<Request>,
     /// What the entry said when the post was made, where that is what the post still says.

@@ -64,6 +64,9 @@ pub struct Audience {
     pub name: String,
     /// Its lane.
     pub lane: String,
+    /// Where its posts stand, in words: another one where what names a post names nothing, or another
+    /// post.
+    pub home: String,
     /// The feeds it hears.
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.

@@ -318,6 +318,7 @@ impl Batch<'_, '_> {
                 absent: Vec::new(),
                 staged: None,
                 request: None,
+                home: None,
                 amend: None,
                 lines: vec![line],
             };

@@ -106,6 +106,9 @@ impl Batch<'_, '_> {
         if self.core.audience(id.group).is_none() {
             return not(row, "its group is no longer in the config");
         }
+        if let Some(why) = self.moved(id, &row, Change::Retract) {
+            return not(row, &why);
+        }
         let amend = Amend::wanted(Change::Retract, self.now);
         let row = self.set_amend(id, row, entry, amend, what.dry_run, (who, "wanted"))?;
         Ok((row, true, Some("it is there".to_owned())))
@@ -142,9 +145,10 @@ impl Batch<'_, '_> {
         else {
             return Ok(None);
         };
+        let moved = self.moved(id, &row, amend.amend.change);
         let due = self.due_work(id, row)?;
         let AmendRow { amend, request, was, said, .. } = *amend;
-        Ok(Some(AmendWork { due, change: amend.change, receipt, request, was, said }))
+        Ok(Some(AmendWork { due, change: amend.change, receipt, moved, request, was, said }))
     }
 
     /// Grants one call for a change; `saying` is the fingerprint of what the post then says.
@@ -164,6 +168,10 @@ impl Batch<'_, '_> {
             return Ok(AmendClaim::NotNow { wait, why: "it is not yet due".to_owned() });
         }
         let entry = self.tables.entry(id.entry)?;
+        if let Some(why) = self.moved(id, &row, change) {
+            self.give_up(id, row, &entry, why)?;
+            return Ok(AmendClaim::Gone);
+        }
         // Of a call that may have been heard the same is heard again.
         amend.unsure |= amend.request.is_some();
         let (request, saying) = match amend.request.take() {

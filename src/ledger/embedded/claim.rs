@@ -214,6 +214,7 @@ impl Batch<'_, '_> {
             request: Some(request.clone()),
             absent: Vec::new(),
             staged: None,
+            home: self.home(id),
             ..row
         };
         let row = self.apply(id, &row, entry, event(number), by.who, &detail)?;

@@ -112,6 +112,7 @@ impl Batch<'_, '_> {
             }
             Verdict::Asked(Found::There(reference)) => {
                 let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
+                row.home = self.home(id);
                 (Event::Found(receipt(reference, How::Asked)), detail)
             }
             Verdict::Asked(Found::Absent) => {
@@ -342,6 +343,7 @@ impl Batch<'_, '_> {
             absent: Vec::new(),
             staged: None,
             request: None,
+            home: None,
             amend: None,
             lines: Vec::new(),
         };

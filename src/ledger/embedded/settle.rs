@@ -174,7 +174,7 @@ impl Batch<'_, '_> {
         let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
         let receipt = Receipt { reference, at: self.now, how };
         let event = Event::Elsewhere(receipt);
-        let row = DeliveryRow { staged: None, ..row };
+        let row = DeliveryRow { staged: None, home: self.home(id), ..row };
         Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
     }
 

@@ -268,3 +268,55 @@ fn where_nothing_can_be_taken_away_a_person_is_told() {
         assert_eq!(after.stand, told, "{}: {after:?}", row.0);
     }
 }
+
+/// The account, or its group's room, became another: the call for the old post hit a stranger's, or the answer
+/// that there is none was taken for its end, while readers went on to read it.
+#[test]
+fn a_post_is_named_only_by_the_account_and_in_the_room_it_stands_in() {
+    for name in ["mastodon", "telegram", "wordpress"] {
+        let row = rows().into_iter().find(|row| row.0 == name).unwrap();
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+            let mut config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            house.close().await;
+            match name {
+                "mastodon" => {
+                    server.owner(|platform| platform.swap());
+                    // Of another token nothing is known.
+                    std::fs::remove_dir_all(folder.path().join("state/sessions")).unwrap();
+                }
+                "telegram" => config.groups[0].room = Some("@elsewhere".to_owned()),
+                _ => config.integrations[0].url.set_path("/elsewhere"),
+            }
+            let mut house = House::open(&config, &clock).await;
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[new], &old));
+            house.run(&server, 3 * DAY).await;
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::GivenUp { .. }), "{name}: {edit}");
+            assert!(edit.to_string().contains("change it by hand"), "{name}: {edit}");
+            let selection = Selection { entry: house.entry().await.number, group: None };
+            let wish = Retract { selection, done: false, dry_run: false };
+            house.parts.ledger.retract(wish.clone(), "person".to_owned()).await.unwrap();
+            house.run(&server, DAY).await;
+            let view = house.entry().await.deliveries.remove(0);
+            assert!(!view.amend.as_ref().unwrap().is_away(), "{name}: {view:?}");
+            assert_eq!(server.changed(), 0, "{name}: a call that may hit another post");
+            assert_eq!(server.with(|platform| platform.seen()), 1, "{name}");
+            // What a person then does by hand is taken down.
+            let wish = Retract { done: true, ..wish };
+            let steps = house.parts.ledger.retract(wish, "person".to_owned()).await.unwrap();
+            assert!(steps[0].recorded, "{name}: {steps:?}");
+            house.close().await;
+        });
+    }
+}

@@ -4,6 +4,7 @@ use crate::ledger::amend::{AmendClaim, Moot, Retract};
 use crate::ledger::{Selection, Setup};
 use crate::model::{Amend, Change, Effect, Method, Stand, Upkeep};
 
+use super::super::records::DeliveryRow;
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -172,4 +173,50 @@ async fn what_a_post_says_is_not_taken_for_known_after_a_call_that_is_not() {
     let (_, number) = claimed(&mut open, Change::Update, "two").expect("granted");
     let amend = heard(&mut open, number, refused());
     assert!(matches!(amend.stand, Stand::GivenUp { maybe: false, .. }), "{amend}");
+}
+
+/// A group that was pointed at another room took a stranger's message 113 there for its own, and deleted it.
+#[tokio::test(start_paused = true)]
+async fn a_post_is_named_only_where_it_was_posted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    let at = |open: &mut Opened, home: &str| {
+        let mut setup: Setup = setup(&["readers"]);
+        setup.groups[0].upkeep = Upkeep { update: true, retract: false };
+        home.clone_into(&mut setup.groups[0].home);
+        run(open, |batch| batch.configure(setup)).expect("configured");
+    };
+    let asked = |open: &mut Opened| {
+        let selection = Selection { entry: FIRST.entry, group: None };
+        let wish = Retract { selection, done: false, dry_run: true };
+        let steps = run(open, move |batch| batch.retract(&wish, "a person")).expect("asked");
+        steps.into_iter().map(|step| (step.removes, step.why)).collect::<Vec<_>>()
+    };
+    assert!(asked(&mut open)[0].0, "where it was posted");
+    at(&mut open, "telegram, in @new");
+    let [(removes, why)] = &asked(&mut open)[..] else { panic!("one step") };
+    assert!(!removes && why.contains("telegram, in @new") && why.contains("--done"), "{why}");
+
+    // What was wanted before is given up, and no call is granted.
+    at(&mut open, "");
+    edit(&mut open, "one");
+    at(&mut open, "telegram, in @new");
+    tokio::time::advance(HOUR).await;
+    let work = run(&mut open, |batch| batch.amend_work(FIRST, batch.delivery(FIRST)?));
+    assert!(work.expect("readable").expect("wanted").moved.is_some());
+    assert_eq!(claimed(&mut open, Change::Update, "one"), None);
+    let row = run(&mut open, |batch| batch.delivery(FIRST)).expect("readable");
+    let amend = row.amend.expect("there").amend;
+    assert!(matches!(amend.stand, Stand::GivenUp { maybe: false, .. }), "{amend}");
+
+    // Of a receipt that is older than this nobody knows where it is.
+    at(&mut open, "");
+    run(&mut open, |batch| {
+        let row = batch.delivery(FIRST)?;
+        let next = DeliveryRow { home: None, ..row.clone() };
+        batch.tables.set_delivery(FIRST, Some((&row, None)), &next, None)
+    })
+    .expect("written");
+    let [(removes, why)] = &asked(&mut open)[..] else { panic!("one step") };
+    assert!(!removes && why.contains("did not keep"), "{why}");
 }

@@ -55,6 +55,10 @@ pub trait Platform: Send {
     fn change(&mut self, call: &Call) -> Answer {
         unreachable!("{call:?}")
     }
+    /// The credentials are another account's from now on.
+    fn swap(&mut self) {
+        unreachable!("it has one account");
+    }
     /// Its author deletes every post there, by hand.
     fn vanish(&mut self) {}
     /// How many posts say this to its readers.
