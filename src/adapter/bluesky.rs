@@ -200,7 +200,7 @@ impl Adapter for Bluesky {
     }
 
     fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
-        amend::step(deed, known, answers)
+        amend::step(self, deed, known, answers)
     }
 
     fn amended(&self, _: Change, response: &Response) -> Effect {

@@ -254,7 +254,7 @@ impl Adapter for Ghost {
         let there = match (found.status, first(found)) {
             (200, Some(there)) => there,
             (404, _) => return Amending::Gone(answer::words(found)),
-            _ => return answer::not_now(found, "cannot look at it"),
+            _ => return answer::not_now(found, "cannot look at it", self.judge(found)),
         };
         match there["status"].as_str() {
             Some("published") => {}

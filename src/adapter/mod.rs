@@ -430,7 +430,7 @@ pub enum Amending {
     Later {
         /// How long it asks us to wait.
         wait: Option<Duration>,
-        /// Why.
+        /// Why: what is neither its limits nor our login is the trouble of this one post.
         cause: DeferCause,
         /// In words.
         reason: String,

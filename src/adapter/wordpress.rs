@@ -248,7 +248,7 @@ impl Adapter for WordPress {
                 }
             },
             (None, 404 | 410) => Amending::Gone(answer::words(found)),
-            (None, _) => answer::not_now(found, "cannot look at it"),
+            (None, _) => answer::not_now(found, "cannot look at it", self.judge(found)),
         }
     }
 

@@ -4,7 +4,9 @@
 use crate::adapter::{Amending, Deed, PREFLIGHTS_MAX, Post};
 use crate::config::Group;
 use crate::ledger::{AmendClaim, AmendSettled, AmendSpent, AmendWork, LedgerError, Moot};
-use crate::model::{Amend, Change, Effect, Fingerprint, Outcome, Request, Response, Stand};
+use crate::model::{
+    Amend, Change, DeferCause, Effect, Fingerprint, Outcome, Request, Response, Stand,
+};
 
 use super::compose;
 use super::deliver::{LEDGER_REST, Lane, Next};
@@ -17,7 +19,7 @@ impl Lane {
     /// Where the ledger cannot be used.
     pub async fn amend(&mut self, work: &AmendWork) -> Result<Next, LedgerError> {
         let Some(group) = self.groups.get(&work.due.group).cloned() else { return Ok(Next::Bell) };
-        if let Some(why) = &work.moved {
+        if let Some(why) = &work.hindered {
             return self.moot(work, Moot::Cannot(why.clone())).await;
         }
         if let Err(next) = self.prepare(&group).await? {
@@ -126,12 +128,19 @@ impl Lane {
                 }
                 Amending::Same => Moot::Same,
                 Amending::Gone(why) => Moot::Gone(why),
+                Amending::Later { wait, cause: DeferCause::Overloaded, reason } => {
+                    Moot::Later { wait, why: reason }
+                }
                 Amending::Cannot(why) => Moot::Cannot(why),
+                    if cause == DeferCause::RateLimited {
+                        let moot = Moot::Later { wait, why: reason.clone() };
+                        self.moot(work, moot).await?;
+                    }
             };
             return self.moot(work, moot).await.map(Err);
         }
         let why = format!("what must be known first took more than {PREFLIGHTS_MAX} calls");
-        self.troubled(why, None).await
+        self.moot(work, Moot::Later { wait: None, why }).await.map(Err)
     }
 
     async fn moot(&self, work: &AmendWork, moot: Moot) -> Result<Next, LedgerError> {
@@ -151,6 +160,10 @@ impl Lane {
         Ok(Next::Again)
     }
 
+            Moot::Later { why, .. } => {
+                tracing::warn!(entry.id = %entry, group.name = %group, reason = %why,
+                    "{}: not now; again later", work.change.word());
+            }
     /// Offers what a change proved to the ledger until it is taken. Where it never is, the same call is
     /// made again later, which readers cannot see.
     async fn settle_amend(&self, spent: &AmendSpent) -> Result<Option<Amend>, LedgerError> {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{MARK, Matrix};
-use crate::adapter::{Amending, Deed, Known, answer};
+use crate::adapter::{Adapter as _, Amending, Deed, Known, answer};
 use crate::model::{Change, Method, Request, Response};
 use crate::post::markup;
 
@@ -40,7 +40,9 @@ pub(super) fn step(
         }
         (Some(_), _) => return Amending::Gone("it was redacted there".to_owned()),
         (None, 404) => return Amending::Gone(answer::words(there)),
-        (None, _) => return answer::not_now(there, "cannot look at the message"),
+        (None, _) => {
+            return answer::not_now(there, "cannot look at the message", adapter.judge(there));
+        }
     };
     let mut whole = content(&post.text, "", &picture);
     whole[MARK] = json!(key.as_str());

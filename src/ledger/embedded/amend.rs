@@ -145,10 +145,17 @@ impl Batch<'_, '_> {
         else {
             return Ok(None);
         };
-        let moved = self.moved(id, &row, amend.amend.change);
+        let hindered = self.hindered(id, &row, amend.amend.change);
         let due = self.due_work(id, row)?;
         let AmendRow { amend, request, was, said, .. } = *amend;
-        Ok(Some(AmendWork { due, change: amend.change, receipt, moved, request, was, said }))
+        Ok(Some(AmendWork { due, change: amend.change, receipt, hindered, request, was, said }))
+    }
+
+    /// Why no call for a change is to be made, where that is so.
+    fn hindered(&self, id: DeliveryId, row: &DeliveryRow, change: Change) -> Option<String> {
+        let is_ignored = change == Change::Update && !self.upkeep(id).update;
+        let unwanted = || "its group no longer wants it (on_edit)".to_owned();
+        self.moved(id, row, change).or_else(|| is_ignored.then(unwanted))
     }
 
     /// Grants one call for a change; `saying` is the fingerprint of what the post then says.
@@ -168,7 +175,7 @@ impl Batch<'_, '_> {
             return Ok(AmendClaim::NotNow { wait, why: "it is not yet due".to_owned() });
         }
         let entry = self.tables.entry(id.entry)?;
-        if let Some(why) = self.moved(id, &row, change) {
+        if let Some(why) = self.hindered(id, &row, change) {
             self.give_up(id, row, &entry, why)?;
             return Ok(AmendClaim::Gone);
         }
@@ -352,6 +359,9 @@ impl Batch<'_, '_> {
         if *moot != Moot::Same {
             let event = format!("{}-{event}", change.word());
             self.note(id, &mut next, &entry, &event, Told::by_daemon(detail))?;
+            Moot::Later { wait, why } => {
+                return self.look_again(id, row, &entry, *wait, why).map(Some);
+            }
         }
         self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
         Ok(Some(settled))
@@ -365,6 +375,35 @@ impl Batch<'_, '_> {
         why: String,
     ) -> Result<Amend, LedgerError> {
         let Some(mut amend) = row.amend.clone() else {
+    /// What must be known first cannot be asked now. That is no news, and counts: it must not go on without
+    /// end, nor hold up what waits behind it.
+    fn look_again(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        wait: Option<Duration>,
+        why: &str,
+    ) -> Result<Amend, LedgerError> {
+        let Some((mut amend, Stand::Wanted { tries, .. })) =
+            row.amend.clone().map(|amend| (amend.clone(), amend.amend.stand))
+        else {
+            return Err(LedgerError::Refused("no change of it is wanted".to_owned()));
+        };
+        let tries = tries + 1;
+        if tries >= TRIES_MAX {
+            let why = format!("it was tried {TRIES_MAX} times: {why}");
+            return self.give_up(id, row, entry, why);
+        }
+        let rest = growing(RETRY_FIRST, tries, REST_MAX);
+        let not_before = self.now.plus(wait.unwrap_or_default().min(WAIT_MAX).max(rest));
+        amend.amend.stand = Stand::Wanted { tries, not_before, why: Some(why.to_owned()) };
+        let settled = amend.amend.clone();
+        let next = DeliveryRow { amend: Some(amend), ..row.clone() };
+        self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
+        Ok(settled)
+    }
+
             return Err(LedgerError::Refused("no change of it is wanted".to_owned()));
         };
         let event = format!("{}-given-up", amend.amend.change.word());

@@ -91,7 +91,7 @@ impl Batch<'_, '_> {
         groups.iter().any(|group| of(group.upkeep) && group.feeds.iter().any(|f| f == feed))
     }
 
-    fn upkeep(&self, id: DeliveryId) -> Upkeep {
+    pub(super) fn upkeep(&self, id: DeliveryId) -> Upkeep {
         self.core.audience(id.group).map(|(audience, _)| audience.upkeep).unwrap_or_default()
     }
 

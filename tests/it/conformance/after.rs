@@ -320,3 +320,36 @@ fn a_post_is_named_only_by_the_account_and_in_the_room_it_stands_in() {
         });
     }
 }
+
+/// One post that could not be looked at kept all that came after it from its readers, after each `resume` too.
+#[test]
+fn a_post_that_cannot_be_looked_at_holds_up_no_other() {
+    let (_, platform) = rows().into_iter().find(|row| row.0 == "mastodon").unwrap();
+    for status in [403, 500] {
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(platform(), &CASES[0], Arc::clone(&clock)).await;
+            let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            server.owner(|platform| platform.shuts(status));
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[post("next"), new], &old));
+            house.run(&server, 2 * DAY).await;
+            assert_eq!(server.with(|platform| platform.seen()), 2, "{status}: the next one waits");
+            house.run(&server, 4 * DAY).await;
+            let lanes = house.parts.ledger.overview().await.unwrap().lanes;
+            assert!(lanes.iter().all(|lane| lane.stopped.is_none()), "{status}: {lanes:?}");
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::GivenUp { .. }), "{status}: {edit}");
+            assert_eq!(server.changed(), 0, "{status}");
+            house.close().await;
+        });
+    }
+}

@@ -203,7 +203,7 @@ async fn a_post_is_named_only_where_it_was_posted() {
     at(&mut open, "telegram, in @new");
     tokio::time::advance(HOUR).await;
     let work = run(&mut open, |batch| batch.amend_work(FIRST, batch.delivery(FIRST)?));
-    assert!(work.expect("readable").expect("wanted").moved.is_some());
+    assert!(work.expect("readable").expect("wanted").hindered.is_some());
     assert_eq!(claimed(&mut open, Change::Update, "one"), None);
     let row = run(&mut open, |batch| batch.delivery(FIRST)).expect("readable");
     let amend = row.amend.expect("there").amend;
@@ -219,4 +219,57 @@ async fn a_post_is_named_only_where_it_was_posted() {
     .expect("written");
     let [(removes, why)] = &asked(&mut open)[..] else { panic!("one step") };
     assert!(!removes && why.contains("did not keep"), "{why}");
+}
+
+/// One post that could not be looked at was tried for ever, and all that waited behind it rested each time.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_asked_first_is_tried_so_often_and_holds_up_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    edit(&mut open, "one");
+    tokio::time::advance(HOUR).await;
+    let mut waited = Duration::ZERO;
+    for tries in 1..=16 {
+        let why = Moot::Later { wait: None, why: "status 500".into() };
+        let told = run(&mut open, move |batch| batch.moot_amend(FIRST, Change::Update, &why));
+        match told.expect("told").expect("of interest").stand {
+            Stand::Wanted { tries: counted, not_before, .. } => {
+                assert_eq!(counted, tries);
+                let rest = run(&mut open, move |batch| Ok(not_before.since(batch.now)));
+                let rest = rest.expect("readable");
+                assert!(!rest.is_zero() && rest <= 6 * HOUR, "{rest:?}");
+                assert_eq!(claimed(&mut open, Change::Update, "one"), None, "it rests");
+                waited += rest;
+                tokio::time::advance(rest).await;
+            }
+            Stand::GivenUp { maybe: false, why, .. } => {
+                assert_eq!(tries, 16);
+                assert!(why.contains("status 500"), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(waited > 24 * HOUR && waited < 72 * HOUR, "{waited:?}");
+    let overview = run(&mut open, |batch| batch.tables.lane("lane")).expect("readable");
+    assert!(overview.rests_until.is_none() && overview.stopped.is_none(), "{overview:?}");
+}
+
+/// A group stopped carrying edits, and one that was wanted before came to its readers all the same.
+#[tokio::test(start_paused = true)]
+async fn an_edit_is_not_carried_where_none_is_wanted_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    edit(&mut open, "one");
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    tokio::time::advance(HOUR).await;
+    let work = run(&mut open, |batch| batch.amend_work(FIRST, batch.delivery(FIRST)?));
+    let why = work.expect("readable").expect("wanted").hindered.expect("not wanted");
+    assert!(why.contains("on_edit"), "{why}");
+    assert_eq!(claimed(&mut open, Change::Update, "one"), None);
+    let row = run(&mut open, |batch| batch.delivery(FIRST)).expect("readable");
+    let amend = row.amend.expect("there").amend;
+    assert!(matches!(amend.stand, Stand::GivenUp { .. }), "{amend}");
+    // What a person wants taken away goes as before.
+    retract(&mut open);
+    assert!(claimed(&mut open, Change::Retract, "").is_some());
 }

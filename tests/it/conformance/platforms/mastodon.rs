@@ -14,12 +14,13 @@ pub struct Server {
     statuses: Vec<Value>,
     made: usize,
     account: &'static str,
+    shut: Option<u16>,
 }
 
 impl Server {
     pub fn new(keeps_keys: bool) -> Self {
         let (keys, statuses) = Default::default();
-        Self { keeps_keys, keys, statuses, made: 0, account: "42" }
+        Self { keeps_keys, keys, statuses, made: 0, account: "42", shut: None }
     }
 }
 
@@ -63,6 +64,10 @@ impl Platform for Server {
         self.account = "43";
     }
 
+    fn shuts(&mut self, status: u16) {
+        self.shut = Some(status);
+    }
+
     fn vanish(&mut self) {
         self.statuses.clear();
     }
@@ -84,6 +89,9 @@ impl Platform for Server {
             return Answer::json(200, &json!({ "id": self.account, "acct": "blog" }));
         }
         if let Some(id) = call.path.strip_prefix("/api/v1/statuses/") {
+            if let Some(status) = self.shut {
+                return Answer::json(status, &json!({ "error": "This action is not allowed" }));
+            }
             let found = self.statuses.iter().find(|status| status["id"] == id);
             let missing = || Answer::json(404, &json!({ "error": "Record not found" }));
             return found.map_or_else(missing, |status| Answer::json(200, status));
