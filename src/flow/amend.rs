@@ -31,23 +31,25 @@ impl Lane {
         if let Err(wait) = self.pacer.step() {
             return Ok(Next::Wait(wait));
         }
-        // A call that may have been heard is made again as it was.
-        let (request, saying) = match (work.request.clone(), work.change) {
-            (Some(request), _) => (request, None),
-            (None, Change::Retract) => match self.plan_change(work, &group, None).await? {
-                Ok(request) => (request, None),
+        let post = match work.change {
+            Change::Retract => None,
+            Change::Update => match self.compose_change(work, &group) {
+                Ok(post) => Some(post),
+                Err(moot) => return self.moot(work, moot).await,
+            },
+        };
+        let planned = match (&work.request, work.change) {
+            // It is away after it whatever it was before.
+            (Some(frozen), Change::Retract) => frozen.clone(),
+            _ => match self.plan_change(work, &group, post.as_ref()).await? {
+                Ok(request) => request,
                 Err(next) => return Ok(next),
             },
-            (None, Change::Update) => {
-                let post = match self.compose_change(work, &group) {
-                    Ok(post) => post,
-                    Err(moot) => return self.moot(work, moot).await,
-                };
-                match self.plan_change(work, &group, Some(&post)).await? {
-                    Ok(request) => (request, Some(says(&post))),
-                    Err(next) => return Ok(next),
-                }
-            }
+        };
+        // A call that may have been heard is made again as it was, once it is known that the post is there.
+        let (request, saying) = match &work.request {
+            Some(frozen) => (frozen.clone(), None),
+            None => (planned, post.as_ref().map(says)),
         };
         let secrets = match self.authorise(&request, &work.due.key).await? {
             Ok(secrets) => secrets,
@@ -92,6 +94,9 @@ impl Lane {
             compose::compose(self.adapter.as_ref(), &piece, self.known()).map(|(post, _)| post)
         };
         let post = composed(&work.due.entry).map_err(Moot::Cannot)?;
+        if work.request.is_some() {
+            return Ok(post);
+        }
         // Made by the rules of today, so that another template alone changes no post.
         let before = match (&work.said, &work.was) {
             (Some(said), _) => Some(said.clone()),
@@ -123,19 +128,23 @@ impl Lane {
                     answers.push(answer.unwrap_or_else(|e| stage::unanswered(&e.to_string())));
                     continue;
                 }
-                Amending::Later { wait, cause, reason } => {
-                    return self.staged_later(wait, cause, reason).await.map(Err);
-                }
-                Amending::Same => Moot::Same,
-                Amending::Gone(why) => Moot::Gone(why),
                 Amending::Later { wait, cause: DeferCause::Overloaded, reason } => {
                     Moot::Later { wait, why: reason }
                 }
-                Amending::Cannot(why) => Moot::Cannot(why),
+                Amending::Later { wait, cause, reason } => {
                     if cause == DeferCause::RateLimited {
                         let moot = Moot::Later { wait, why: reason.clone() };
                         self.moot(work, moot).await?;
                     }
+                    return self.staged_later(wait, cause, reason).await.map(Err);
+                }
+                // What a call that is on its way says may be another thing.
+                Amending::Same => match &work.request {
+                    Some(frozen) => return Ok(Ok(frozen.clone())),
+                    None => Moot::Same,
+                },
+                Amending::Gone(why) => Moot::Gone(why),
+                Amending::Cannot(why) => Moot::Cannot(why),
             };
             return self.moot(work, moot).await.map(Err);
         }
@@ -151,6 +160,10 @@ impl Lane {
                 tracing::info!(entry.id = %entry, group.name = %group, reason = %why,
                     "{}: it is not there any more", work.change.word());
             }
+            Moot::Later { why, .. } => {
+                tracing::warn!(entry.id = %entry, group.name = %group, reason = %why,
+                    "{}: not now; again later", work.change.word());
+            }
             Moot::Cannot(why) => {
                 tracing::error!(entry.id = %entry, group.name = %group, reason = %why,
                     "{}: it cannot be done", work.change.word());
@@ -160,10 +173,6 @@ impl Lane {
         Ok(Next::Again)
     }
 
-            Moot::Later { why, .. } => {
-                tracing::warn!(entry.id = %entry, group.name = %group, reason = %why,
-                    "{}: not now; again later", work.change.word());
-            }
     /// Offers what a change proved to the ledger until it is taken. Where it never is, the same call is
     /// made again later, which readers cannot see.
     async fn settle_amend(&self, spent: &AmendSpent) -> Result<Option<Amend>, LedgerError> {

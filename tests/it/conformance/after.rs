@@ -353,3 +353,38 @@ fn a_post_that_cannot_be_looked_at_holds_up_no_other() {
         });
     }
 }
+
+/// The answer to an edit was lost, and its author took the message back before it was made again: clients
+/// showed the edit by itself, as a message that nobody had written.
+#[test]
+fn an_edit_is_not_made_again_of_what_its_author_has_taken_back() {
+    for name in ["matrix", "mastodon", "bluesky"] {
+        let (_, platform) = rows().into_iter().find(|row| row.0 == name).unwrap();
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(platform(), &CASES[0], Arc::clone(&clock)).await;
+            let mut config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            config.integrations[0].doubt_after = DAY;
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            server.meets_changes(Manner::Drops);
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[new], &old));
+            while server.changed() == 0 {
+                house.run(&server, HOUR).await;
+            }
+            server.owner(|platform| platform.vanish());
+            house.run(&server, 3 * DAY).await;
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::Gone { .. }), "{name}: {edit}");
+            assert_eq!(server.changed(), 1, "{name}: it was made again");
+            house.close().await;
+        });
+    }
+}
