@@ -205,9 +205,7 @@ impl Adapter for Bluesky {
 
     fn amended(&self, _: Change, response: &Response) -> Effect {
         if response.status == 400 && response.json()["error"] == "InvalidSwap" {
-            let reason =
-                format!("somebody has changed it there meanwhile ({})", answer::words(response));
-            return Effect::Not(Outcome::Refused { reason });
+            return Effect::Not(answer::deferred(DeferCause::Collision, response));
         }
         Effect::of(self.judge(response))
     }

@@ -286,6 +286,10 @@ impl Adapter for Ghost {
                     Effect::Not(Outcome::Unknown { reason })
                 }
             },
+            // The version that the call names is not the newest any more: it is read again.
+            (409, _) if response.json()["errors"][0]["type"] == "UpdateCollisionError" => {
+                Effect::Not(answer::deferred(DeferCause::Collision, response))
+            }
             _ => Effect::of(self.judge(response)),
         }
     }

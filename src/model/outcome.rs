@@ -53,6 +53,8 @@ pub enum DeferCause {
     SessionExpired,
     /// The credentials are not accepted: a person must act.
     Credentials,
+    /// It was changed there since it was read: nothing was done, and the same call never does anything.
+    Collision,
 }
 
 /// What a platform calls a post of ours.

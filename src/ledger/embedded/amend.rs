@@ -270,7 +270,8 @@ impl Batch<'_, '_> {
             amend.edits += 1;
             amend.edited = Some(self.now);
         }
-        if matches!(stand, Stand::GivenUp { maybe: true, .. }) {
+        let is_made_anew = amend.request.is_none() && amend.unsure;
+        if is_made_anew || matches!(stand, Stand::GivenUp { maybe: true, .. }) {
             amend.leave_unknown();
         }
         amend.amend.stand = stand;
@@ -317,10 +318,17 @@ impl Batch<'_, '_> {
                 (Stand::GivenUp { at, why: reason.clone(), maybe }, !maybe)
             }
             Effect::Not(Outcome::Unsent { reason }) => (again(rest, reason), !maybe),
+            // No call that names that version ever does anything, so the next is made anew; what an
+            // earlier one did is not known for that.
+            Effect::Not(Outcome::Deferred { cause: DeferCause::Collision, reason, .. }) => {
+                (again(rest, reason), true)
+            }
             Effect::Not(Outcome::Deferred { wait, cause, reason }) => {
                 let rest = match cause {
                     DeferCause::SessionExpired | DeferCause::Credentials => Duration::ZERO,
-                    DeferCause::RateLimited | DeferCause::Overloaded => rest,
+                    DeferCause::RateLimited | DeferCause::Overloaded | DeferCause::Collision => {
+                        rest
+                    }
                 };
                 (again(wait.unwrap_or(rest), reason), !maybe)
             }
@@ -351,6 +359,9 @@ impl Batch<'_, '_> {
             Moot::Cannot(why) => {
                 return self.give_up(id, row, &entry, why.clone()).map(Some);
             }
+            Moot::Later { wait, why } => {
+                return self.look_again(id, row, &entry, *wait, why).map(Some);
+            }
         };
         amend.amend.stand = stand;
         (amend.request, amend.permit, amend.unsure) = (None, None, false);
@@ -359,22 +370,11 @@ impl Batch<'_, '_> {
         if *moot != Moot::Same {
             let event = format!("{}-{event}", change.word());
             self.note(id, &mut next, &entry, &event, Told::by_daemon(detail))?;
-            Moot::Later { wait, why } => {
-                return self.look_again(id, row, &entry, *wait, why).map(Some);
-            }
         }
         self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
         Ok(Some(settled))
     }
 
-    fn give_up(
-        &mut self,
-        id: DeliveryId,
-        row: DeliveryRow,
-        entry: &EntryRow,
-        why: String,
-    ) -> Result<Amend, LedgerError> {
-        let Some(mut amend) = row.amend.clone() else {
     /// What must be known first cannot be asked now. That is no news, and counts: it must not go on without
     /// end, nor hold up what waits behind it.
     fn look_again(
@@ -404,6 +404,14 @@ impl Batch<'_, '_> {
         Ok(settled)
     }
 
+    fn give_up(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        why: String,
+    ) -> Result<Amend, LedgerError> {
+        let Some(mut amend) = row.amend.clone() else {
             return Err(LedgerError::Refused("no change of it is wanted".to_owned()));
         };
         let event = format!("{}-given-up", amend.amend.change.word());

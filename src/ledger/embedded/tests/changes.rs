@@ -273,3 +273,34 @@ async fn an_edit_is_not_carried_where_none_is_wanted_any_more() {
     retract(&mut open);
     assert!(claimed(&mut open, Change::Retract, "").is_some());
 }
+
+/// Its author wrote on in the post while it was being taken away: the call for the version before was repeated
+/// until it was given up, or was given up at once, and readers went on to read it.
+#[tokio::test(start_paused = true)]
+async fn a_call_for_a_version_that_is_past_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    let past = || {
+        let (cause, reason) = (DeferCause::Collision, "status 409".into());
+        Outcome::Deferred { wait: None, cause, reason }
+    };
+    edit(&mut open, "one");
+    tokio::time::advance(HOUR).await;
+    let (_, number) = claimed(&mut open, Change::Update, "one").expect("granted");
+    heard(&mut open, number, unknown());
+    tokio::time::advance(8 * HOUR).await;
+    let (body, number) = claimed(&mut open, Change::Update, "two").expect("granted");
+    assert_eq!(body, "one", "as it was");
+    let amend = heard(&mut open, number, past());
+    assert!(matches!(amend.stand, Stand::Wanted { .. }), "{amend}");
+    tokio::time::advance(8 * HOUR).await;
+    let work = run(&mut open, |batch| batch.amend_work(FIRST, batch.delivery(FIRST)?));
+    let work = work.expect("readable").expect("wanted");
+    assert_eq!((work.request, work.said.as_deref()), (None, Some("")), "what it says is not known");
+    let (body, number) = claimed(&mut open, Change::Update, "two").expect("granted");
+    assert_eq!(body, "two", "read again, and made anew");
+    let amend = heard(&mut open, number, refused());
+    assert!(matches!(amend.stand, Stand::GivenUp { maybe: true, .. }), "{amend}");
+    let lane = run(&mut open, |batch| batch.tables.lane("lane")).expect("readable");
+    assert_eq!(lane.failures, 0, "the lane is well");
+}
