@@ -136,7 +136,9 @@ impl Batch<'_, '_> {
             Stand::Wanted { .. } => return Ok(()),
             _ => {
                 let rest = if amend.edits < EDITS { EDIT_EVERY } else { EDIT_RARELY };
-                let not_before = amend.edited.map_or(soon, |at| soon.max(at.plus(rest)));
+                // By a clock that was ahead, and is set, it was in the future.
+                let edited = amend.edited.filter(|at| *at <= self.now);
+                let not_before = edited.map_or(soon, |at| soon.max(at.plus(rest)));
                 amend.amend = Amend::wanted(Change::Update, not_before);
                 if amend.said.is_none() && amend.was.is_none() {
                     amend.was = Some(was);

@@ -304,3 +304,26 @@ async fn a_call_for_a_version_that_is_past_is_made_anew() {
     let lane = run(&mut open, |batch| batch.tables.lane("lane")).expect("readable");
     assert_eq!(lane.failures, 0, "the lane is well");
 }
+
+/// The machine's clock had been a month ahead when a post was edited; after it was set, the next edit was put
+/// off by that month.
+#[tokio::test(start_paused = true)]
+async fn an_edit_of_the_future_does_not_put_off_the_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    edit(&mut open, "one");
+    tokio::time::advance(HOUR).await;
+    let (_, number) = claimed(&mut open, Change::Update, "one").expect("granted");
+    let done = Outcome::Published { reference: Reference::default() };
+    heard(&mut open, number, done);
+    run(&mut open, |batch| {
+        let row = batch.delivery(FIRST)?;
+        let mut next = row.clone();
+        next.amend.as_mut().expect("there").edited = Some(batch.now.plus(720 * HOUR));
+        batch.tables.set_delivery(FIRST, Some((&row, None)), &next, None)
+    })
+    .expect("written");
+    edit(&mut open, "two");
+    tokio::time::advance(2 * HOUR).await;
+    assert!(claimed(&mut open, Change::Update, "two").is_some());
+}
