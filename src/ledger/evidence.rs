@@ -441,6 +441,7 @@ mod tests {
             Status::InDoubt { attempt: 1, evidence: "reset".into(), next_look: at, looks: 3 },
             Status::Withdrawn { reason: WithdrawReason::Person { why: "old".into() } },
             Status::Withdrawn { reason: WithdrawReason::Vanished },
+            Status::Withdrawn { reason: WithdrawReason::Deleted },
         ] {
             let record = Record::Delivery(Box::new(DeliveryRecord {
                 entry: 1,

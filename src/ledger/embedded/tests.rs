@@ -2,6 +2,7 @@
 
 mod changes;
 mod clock;
+mod deleted;
 mod starts;
 
 use std::path::Path;
