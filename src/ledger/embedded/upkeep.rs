@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(8 * 3_600);
 const LOOKS: usize = 3;
 /// After a look that told nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
+/// After looks that told nothing for so long none is made any more.
+const UNSURE_MAX: Duration = Duration::from_secs(7 * 86_400);
 /// A post whose entry goes on changing is changed no more often than this.
 pub(super) const EDIT_EVERY: Duration = Duration::from_secs(3_600);
 /// After so many changes a text is one that changes by itself, and is carried once a day.
@@ -39,6 +41,9 @@ pub(super) struct Gone {
     /// When its page was looked at and was gone.
     #[serde(default)]
     pub(super) looks: Vec<Time>,
+    /// Since when no look has told anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unsure: Option<Time>,
     /// When it is looked at next.
     pub(super) next: Time,
 }
@@ -47,7 +52,8 @@ impl Gone {
     /// The same, with every moment moved.
     pub(super) fn moved(self, moved: &impl Fn(Time) -> Time) -> Self {
         let looks = self.looks.into_iter().map(moved).collect();
-        Self { entry: self.entry, looks, next: moved(self.next) }
+        let unsure = self.unsure.map(moved);
+        Self { entry: self.entry, looks, unsure, next: moved(self.next) }
     }
 }
 
@@ -185,8 +191,7 @@ impl Batch<'_, '_> {
         if wanted.is_empty() {
             return Ok(0);
         }
-        let at_once = left.len().max(row.missing.len() + wanted.len());
-        let count = u32::try_from(at_once).unwrap_or(u32::MAX);
+        let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
         if count > self.core.setup.policy.burst {
             let words = format!("feed {feed}: {count} entries have left it at once");
             self.house("vanished-held", "daemon", &words)?;
@@ -195,7 +200,7 @@ impl Batch<'_, '_> {
         for number in wanted {
             self.tell_of_missing(number, feed, "it has left its feed; its page will be looked at")?;
             let next = self.now.plus(LOOK_FIRST);
-            row.missing.push(Gone { entry: number, looks: Vec::new(), next });
+            row.missing.push(Gone { entry: number, looks: Vec::new(), unsure: None, next });
         }
         Ok(0)
     }
@@ -292,10 +297,21 @@ impl Batch<'_, '_> {
             }
             Page::Unsure(why) => {
                 gone.next = self.now.plus(LOOK_AGAIN);
-                tracing::debug!(%feed, %why, "whether an entry is deleted cannot be told");
+                let since = *gone.unsure.get_or_insert(self.now);
+                if self.now.since(since) >= UNSURE_MAX {
+                    row.missing.remove(at);
+                    let told = format!("whether it is deleted could not be told: {why}; it stays");
+                    tracing::warn!(%feed, entry = number, reason = %why,
+                        "an entry has left the feed, and whether it is deleted could not be told for \
+                         days: its posts stay; to take them away: oncecast retract");
+                    self.tell_of_missing(number, feed, &told)?;
+                } else {
+                    tracing::debug!(%feed, %why, "whether an entry is deleted cannot be told");
+                }
             }
             Page::Gone(status) => {
                 gone.next = self.now.plus(LOOK_EVERY);
+                gone.unsure = None;
                 let is_news = gone.looks.len() < LOOKS;
                 if is_news {
                     gone.looks.push(self.now);

@@ -94,3 +94,36 @@ async fn what_waits_is_not_sent_and_what_is_in_doubt_is_not_forgotten() {
     shows(&mut open, &["a", "b", "new", "next"]);
     assert!(matches!(row(&mut open, id(3, 3)).status, Status::Withdrawn { .. }));
 }
+
+/// Three pages of a blog led elsewhere, and nothing that its author deleted after them was ever taken away.
+#[tokio::test(start_paused = true)]
+async fn pages_that_tell_nothing_do_not_stand_before_those_that_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = blog(folder.path());
+    let mut shown = vec!["a", "b"];
+    for (entry, name) in (3..).zip(["one", "two", "three", "four", "last"]) {
+        shown.push(name);
+        shows(&mut open, &shown);
+        publish(&mut open, id(entry, 1), out(&format!("p{name}")));
+        tokio::time::advance(HOUR).await;
+    }
+    for name in ["one", "two", "three"] {
+        shown.retain(|shown| *shown != name);
+        assert_eq!(shows(&mut open, &shown).missing_held, 0);
+    }
+    assert_eq!(missing(&mut open), 3);
+    shown.retain(|shown| *shown != "four");
+    assert_eq!(shows(&mut open, &shown).missing_held, 0, "one alone has left");
+    assert_eq!(missing(&mut open), 4);
+    // They tell nothing for a week, and are left in peace then.
+    for half in 0..=14 {
+        for entry in 3..6 {
+            looked(&mut open, entry, Page::Unsure("its page leads elsewhere".into()));
+        }
+        let left = missing(&mut open);
+        assert_eq!(left, if half < 14 { 4 } else { 1 }, "after {half} half days");
+        tokio::time::advance(12 * HOUR).await;
+    }
+    let lines = run(&mut open, |batch| Ok(batch.tables.entry(3)?.edits.len())).expect("readable");
+    assert_eq!(lines, 2, "that it left, and that it stays");
+}
