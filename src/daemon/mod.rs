@@ -32,6 +32,9 @@ pub fn place_of(config: &Config) -> Place {
 #[must_use]
 pub fn setup_of(config: &Config) -> Setup {
     let guard = &config.guard;
+    let is = |group: &Group, kind: fn(&Platform) -> bool| {
+        config.integrations.iter().any(|i| i.name == group.integration && kind(&i.platform))
+    };
     Setup {
         policy: Policy {
             settle: guard.settle,
@@ -62,10 +65,8 @@ pub fn setup_of(config: &Config) -> Setup {
                 when_absent: g.when_absent,
                 upkeep: g.upkeep,
                 rules: g.rules.clone(),
-                by_hand: config
-                    .integrations
-                    .iter()
-                    .any(|i| i.name == g.integration && matches!(i.platform, Platform::ByHand)),
+                edits_stay: is(g, |p| matches!(p, Platform::Matrix { .. })),
+                by_hand: is(g, |p| matches!(p, Platform::ByHand)),
             })
             .collect(),
     }

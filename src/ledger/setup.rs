@@ -73,6 +73,8 @@ pub struct Audience {
     pub when_absent: WhenAbsent,
     /// What becomes of its posts when their entries change or are deleted.
     pub upkeep: Upkeep,
+    /// Whether an edit is a message of its own there, which stays where the post is taken away.
+    pub edits_stay: bool,
     /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
     pub by_hand: bool,
     /// Which entries it hears, and when.

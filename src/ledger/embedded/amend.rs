@@ -110,8 +110,17 @@ impl Batch<'_, '_> {
             return not(row, &why);
         }
         let amend = Amend::wanted(Change::Retract, self.now);
+        let was_edited = row.amend.as_ref().is_some_and(|amend| amend.edits > 0);
         let row = self.set_amend(id, row, entry, amend, what.dry_run, (who, "wanted"))?;
-        Ok((row, true, Some("it is there".to_owned())))
+        let edits_stay = self.core.audience(id.group).is_some_and(|(group, _)| group.edits_stay);
+        let why = match was_edited && edits_stay {
+            true => {
+                "it is there; what it was changed to stays visible in clients that know no edits: \
+                     take that away by hand"
+            }
+            false => "it is there",
+        };
+        Ok((row, true, Some(why.to_owned())))
     }
 
     /// Writes down a change that is new or over.

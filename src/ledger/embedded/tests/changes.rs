@@ -305,6 +305,31 @@ async fn a_call_for_a_version_that_is_past_is_made_anew() {
     assert_eq!(lane.failures, 0, "the lane is well");
 }
 
+/// A message was taken away, and clients that know no edits went on showing its last text, unseen by whoever
+/// had asked for it.
+#[tokio::test(start_paused = true)]
+async fn who_takes_away_an_edited_message_is_told_what_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = out(folder.path());
+    let mut setup: Setup = setup(&["readers"]);
+    setup.groups[0].upkeep = Upkeep { update: true, retract: false };
+    setup.groups[0].edits_stay = true;
+    run(&mut open, |batch| batch.configure(setup)).expect("configured");
+    let asked = |open: &mut Opened| {
+        let selection = Selection { entry: FIRST.entry, group: None };
+        let wish = Retract { selection, done: false, dry_run: true };
+        let steps = run(open, move |batch| batch.retract(&wish, "a person")).expect("asked");
+        steps[0].why.clone()
+    };
+    assert_eq!(asked(&mut open), "it is there");
+    edit(&mut open, "one");
+    tokio::time::advance(HOUR).await;
+    let (_, number) = claimed(&mut open, Change::Update, "one").expect("granted");
+    heard(&mut open, number, Outcome::Published { reference: Reference::default() });
+    let why = asked(&mut open);
+    assert!(why.contains("clients that know no edits"), "{why}");
+}
+
 /// The machine's clock had been a month ahead when a post was edited; after it was set, the next edit was put
 /// off by that month.
 #[tokio::test(start_paused = true)]
