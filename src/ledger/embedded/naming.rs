@@ -13,6 +13,13 @@ impl Batch<'_, '_> {
         self.core.audience(id.group).map(|(audience, _)| audience.home.clone())
     }
 
+    /// Where a delivery was sent, where that is not where its group posts now: who asks here, or repeats it
+    /// here, learns and does nothing there.
+    pub(super) fn left_behind<'a>(&self, id: DeliveryId, row: &'a DeliveryRow) -> Option<&'a str> {
+        let home = self.home(id)?;
+        row.home.as_deref().filter(|there| *there != home)
+    }
+
     /// Why a post cannot be named from where its group posts now, where that is so: the same name may be
     /// another's there, and "there is no such post" would say nothing of this one.
     pub(super) fn moved(
