@@ -177,6 +177,10 @@ impl Adapter for Bluesky {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("did").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let sent: Value = serde_json::from_str(&doubt.request.body).unwrap_or_default();
         let (Some(did), Some(rkey)) = (sent["repo"].as_str(), sent["rkey"].as_str()) else {
@@ -196,14 +200,12 @@ impl Adapter for Bluesky {
     }
 
     fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
-        amend::step(deed, known, answers)
+        amend::step(self, deed, known, answers)
     }
 
     fn amended(&self, _: Change, response: &Response) -> Effect {
         if response.status == 400 && response.json()["error"] == "InvalidSwap" {
-            let reason =
-                format!("somebody has changed it there meanwhile ({})", answer::words(response));
-            return Effect::Not(Outcome::Refused { reason });
+            return Effect::Not(answer::deferred(DeferCause::Collision, response));
         }
         Effect::of(self.judge(response))
     }
@@ -297,7 +299,7 @@ fn reference(answer: &Value) -> Reference {
         let rkey = record.strip_prefix(COLLECTION)?.strip_prefix('/')?;
         Some(format!("https://bsky.app/profile/{did}/post/{rkey}"))
     });
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }
 
 fn bearer(token: &SecretString) -> SecretHeader {

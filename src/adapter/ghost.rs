@@ -284,7 +284,7 @@ impl Adapter for Ghost {
         let there = match (found.status, first(found)) {
             (200, Some(there)) => there,
             (404, _) => return Amending::Gone(answer::words(found)),
-            _ => return answer::not_now(found, "cannot look at it"),
+            _ => return answer::not_now(found, "cannot look at it", self.judge(found)),
         };
         match there["status"].as_str() {
             Some("published") => {}
@@ -316,6 +316,10 @@ impl Adapter for Ghost {
                     Effect::Not(Outcome::Unknown { reason })
                 }
             },
+            // The version that the call names is not the newest any more: it is read again.
+            (409, _) if response.json()["errors"][0]["type"] == "UpdateCollisionError" => {
+                Effect::Not(answer::deferred(DeferCause::Collision, response))
+            }
             _ => Effect::of(self.judge(response)),
         }
     }
@@ -365,7 +369,7 @@ fn first(response: &Response) -> Option<Value> {
 
 fn reference(post: &Value) -> Reference {
     let id = answer::string(post, "id");
-    Reference { id, url: answer::string(post, "url"), already: false }
+    Reference { id, url: answer::string(post, "url"), ..Reference::default() }
 }
 
 #[cfg(test)]

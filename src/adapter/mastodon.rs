@@ -221,6 +221,10 @@ impl Adapter for Mastodon {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("account").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let sent = Sent::of(doubt);
         match ask::read(&sent, answers) {
@@ -309,6 +313,6 @@ fn reference(status: &Value) -> Reference {
     Reference {
         id: answer::string(status, "id"),
         url: answer::string(status, "url").or_else(|| answer::string(status, "uri")),
-        already: false,
+        ..Reference::default()
     }
 }

@@ -230,6 +230,10 @@ impl Adapter for Matrix {
         Some(link_to(room, id))
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("user").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let Some(room) = ask::room(doubt.request) else {
             return Ask::Answer(ask::unsure("the stored request names no room"));
@@ -280,5 +284,5 @@ fn link_to(room: &str, event: &str) -> String {
 fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
     let url = id.as_deref().map(|id| link_to(room, id));
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }

@@ -109,6 +109,12 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The account that is logged in, as the platform names it for ever, where a post can be seen or changed
+    /// by its own account alone; it may be shown.
+    fn account(&self, _known: &Known) -> Option<String> {
+        None
+    }
+
     /// How to find out whether a delivery in doubt is there. Called with what a preparation has
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
@@ -464,7 +470,7 @@ pub enum Amending {
     Later {
         /// How long it asks us to wait.
         wait: Option<Duration>,
-        /// Why.
+        /// Why: what is neither its limits nor our login is the trouble of this one post.
         cause: DeferCause,
         /// In words.
         reason: String,

@@ -192,6 +192,10 @@ impl Adapter for Threads {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("account").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let fields = url::form_urlencoded::parse(doubt.request.body.as_bytes());
         let id = fields.into_iter().find(|(name, _)| name == "creation_id").map(|(_, id)| id);
@@ -275,7 +279,7 @@ fn said(post: &Value) -> Said {
     let reference = Reference {
         id: answer::string(post, "id"),
         url: answer::string(post, "permalink"),
-        already: false,
+        ..Reference::default()
     };
     Said { reference, at: at.map(Time::from_timestamp), links }
 }

@@ -278,7 +278,7 @@ impl Adapter for WordPress {
                 }
             },
             (None, 404 | 410) => Amending::Gone(answer::words(found)),
-            (None, _) => answer::not_now(found, "cannot look at it"),
+            (None, _) => answer::not_now(found, "cannot look at it", self.judge(found)),
         }
     }
 
@@ -339,5 +339,5 @@ fn is_unseen(post: &Value) -> bool {
 
 fn reference(post: &Value) -> Reference {
     let id = post["id"].as_u64().map(|id| id.to_string());
-    Reference { id, url: answer::string(post, "link"), already: false }
+    Reference { id, url: answer::string(post, "link"), ..Reference::default() }
 }

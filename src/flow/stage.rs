@@ -107,7 +107,7 @@ impl Lane {
                 self.parts.ledger.trouble(&self.name, reason.clone(), None, true).await?;
                 self.renew(&Outcome::Deferred { wait, cause, reason }).await?;
             }
-            DeferCause::RateLimited | DeferCause::Overloaded => {
+            DeferCause::RateLimited | DeferCause::Overloaded | DeferCause::Collision => {
                 let rested: Result<(), Next> = self.troubled(reason, wait).await?;
                 return Ok(rested.err().unwrap_or(Next::Again));
             }

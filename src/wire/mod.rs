@@ -117,10 +117,11 @@ impl Wire {
         let (outcome, http) = match self.send(request, to, secrets).await {
             Ok(response) => {
                 let mut outcome = adapter.judge(&response);
-                if let Outcome::Published { reference } = &mut outcome
-                    && let (None, Some(id)) = (&reference.url, &reference.id)
-                {
-                    reference.url = adapter.locate(id, request, known);
+                if let Outcome::Published { reference } = &mut outcome {
+                    if let (None, Some(id)) = (&reference.url, &reference.id) {
+                        reference.url = adapter.locate(id, request, known);
+                    }
+                    reference.account = adapter.account(known);
                 }
                 (outcome, Some(response.status))
             }

@@ -133,7 +133,7 @@ fn post(name: &str) -> Stands {
         reference: Reference {
             id: Some(format!("id-{name}")),
             url: Some(format!("https://fedi.example/@me/{name}")),
-            already: false,
+            ..Reference::default()
         },
         at: Some(POSTED),
         links: vec![format!("https://www.blog.example/{name}/?utm_source=other-tool")],

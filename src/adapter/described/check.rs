@@ -380,7 +380,7 @@ impl Sample {
             let post = adapter.compose(piece, known).map_err(|why| format!("text: {why}"))?;
             let post = Some(&post).filter(|_| change == Change::Update);
             let url = Some(format!("https://there.example/{id}"));
-            let reference = Reference { id: Some(id.to_owned()), url, already: false };
+            let reference = Reference { id: Some(id.to_owned()), url, ..Reference::default() };
             let deed = Deed { piece: *piece, change, reference: &reference, post };
             match adapter.amend(&deed, known, &[]) {
                 Amending::Ready(request) => Ok(request),

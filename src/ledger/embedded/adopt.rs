@@ -155,7 +155,7 @@ impl Batch<'_, '_> {
             Status::InDoubt { .. } => Event::Found(receipt_of(post, self.now)),
             _ => Event::Elsewhere(receipt_of(post, self.now)),
         };
-        let row = DeliveryRow { staged: None, ..without_request(row) };
+        let row = DeliveryRow { staged: None, home: self.home(id), ..without_request(row) };
         self.apply(id, &row, &entry, event, who, &words_of(post))?;
         Ok(Made::of(Adopted::Published, was, ""))
     }
@@ -176,6 +176,7 @@ impl Batch<'_, '_> {
             self.now,
             IdempotencyKey::of(&entry.id, name, id.generation),
         );
+        let row = DeliveryRow { home: self.home(id), ..row };
         self.tables.set_delivery(id, None, &row, entry.settles)?;
         let event = Event::Elsewhere(receipt_of(post, self.now));
         self.apply(id, &row, entry, event, who, &words_of(post))?;

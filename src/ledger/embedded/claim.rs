@@ -86,6 +86,10 @@ impl Batch<'_, '_> {
             let why = "it was sent again by hand instead".to_owned();
             return Ok(Claim::NotNow { wait: None, why });
         }
+        if let Some(there) = self.left_behind(id, &row) {
+            let why = format!("it was sent to {there}, and its group now posts elsewhere");
+            return Ok(Claim::NotNow { wait: None, why });
+        }
         // Since it fell into this doubt, which may be another than the one that was asked about, and what
         // was under way then may still arrive: nothing is sent beside it.
         let settled = row.since.plus(self.core.doubt_after(id.group));
@@ -217,6 +221,7 @@ impl Batch<'_, '_> {
             request: Some(request.clone()),
             absent: Vec::new(),
             staged: None,
+            home: self.home(id),
             ..row
         };
         let row = self.apply(id, &row, entry, event(number), by.who, &detail)?;

@@ -112,6 +112,7 @@ impl Batch<'_, '_> {
             }
             Verdict::Asked(Found::There(reference)) => {
                 let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
+                row.home = self.home(id);
                 (Event::Found(receipt(reference, How::Asked)), detail)
             }
             Verdict::Asked(Found::Absent) => {
@@ -170,8 +171,8 @@ impl Batch<'_, '_> {
         if !sends || *attempt >= ABSENT_SENDS_MAX || row.haunted || self.is_replaced(id)? {
             return Ok(false);
         }
-        if self.hand_of(row)?.is_some() {
-            // Only the person who began it knows.
+        if self.hand_of(row)?.is_some() || self.left_behind(id, row).is_some() {
+            // Only the person who began it knows; and where it was sent, nobody was asked.
             return Ok(false);
         }
         Ok(matches!(row.absent[..], [first, last] if last.since(first) >= ABSENT_APART))

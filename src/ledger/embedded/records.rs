@@ -159,6 +159,10 @@ pub(super) struct DeliveryRow {
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
+    /// Where its group posted when it was last claimed, or found: what names the post there may name
+    /// another elsewhere. None where an older release did that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) home: Option<String>,
     /// What has become of its post, or is to become of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) amend: Option<Box<AmendRow>>,
@@ -180,6 +184,7 @@ impl DeliveryRow {
             absent: Vec::new(),
             staged: None,
             request: None,
+            home: None,
             amend: None,
             lines: Vec::new(),
         }

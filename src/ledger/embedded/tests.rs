@@ -2,6 +2,7 @@
 
 mod changes;
 mod clock;
+mod deleted;
 mod starts;
 mod upkeep;
 
@@ -10,7 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::clock::{Clock, TokioClock};
-use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight};
+use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight, Verdict};
 use crate::model::{
     Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, HoldReason, Outcome, Reference,
     Request, Status, StatusKind, Time,
@@ -300,4 +301,41 @@ async fn a_disk_that_is_well_again_is_noticed_though_nobody_writes() {
     Writer::serve_all(&mut writer);
     assert!(!is_ill(&writer));
     assert_eq!(writer.as_ref().and_then(Writer::left), None, "and it rests");
+}
+
+/// A group was moved to another server while a post of it was in doubt: the new one does not have it, and it
+/// was sent there, to the readers who had come along and had read it before.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_elsewhere_is_neither_repeated_nor_believed_absent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let number = granted(&mut open, FIRST);
+    let lost = Outcome::Unknown { reason: "no answer in time".into() };
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost, None)).expect("settled");
+    for (home, repeats) in [("mastodon at https://new.example/", false), ("", true)] {
+        let mut moved = setup(&["readers"]);
+        moved.groups[0].home = home.into();
+        moved.groups[0].when_absent = crate::model::WhenAbsent::Send;
+        run(&mut open, |batch| batch.configure(moved)).expect("configured");
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_secs(86_400)).await;
+            if repeats {
+                break;
+            }
+            let verdict = Verdict::Absent("it was sent elsewhere".into());
+            let told = run(&mut open, move |batch| batch.resolve(FIRST, verdict, "daemon"));
+            assert!(
+                matches!(told.expect("told"), Status::InDoubt { .. }),
+                "it would be sent again"
+            );
+        }
+        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::TwoPhase));
+        match claim.expect("answered") {
+            Claim::Granted(_) => assert!(repeats, "at another server it is another post"),
+            Claim::NotNow { wait: None, why } => {
+                assert!(!repeats && why.contains("now posts elsewhere"), "{why}");
+            }
+            claim => panic!("{claim:?}"),
+        }
+    }
 }

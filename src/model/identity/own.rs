@@ -80,7 +80,7 @@ mod tests {
 
     fn shows(url: &str, id: Option<&str>, link: &str, guid: &str) -> Option<&'static str> {
         let id = id.map(str::to_owned);
-        let marks = own_marks(&Reference { url: Some(url.to_owned()), id, already: false });
+        let marks = own_marks(&Reference { url: Some(url.to_owned()), id, ..Reference::default() });
         let [link, guid] = [link, guid].map(|name| Some(name.to_owned()));
         let signs = own_signs(&Entry { link, guid, ..Entry::default() });
         signs.into_iter().find(|sign| marks.contains(&sign.mark)).map(|sign| sign.because)

@@ -55,6 +55,14 @@ pub trait Platform: Send {
     fn change(&mut self, call: &Call) -> Answer {
         unreachable!("{call:?}")
     }
+    /// The credentials are another account's from now on.
+    fn swap(&mut self) {
+        unreachable!("it has one account");
+    }
+    /// Whoever looks at one of its posts is answered with this status from now on.
+    fn shuts(&mut self, _: u16) {
+        unreachable!("nobody looks");
+    }
     /// Its author deletes every post there, by hand.
     fn vanish(&mut self) {}
     /// How many posts say this to its readers.
