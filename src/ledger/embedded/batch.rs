@@ -60,6 +60,8 @@ pub(super) struct Core {
     pub(super) witnessed: bool,
     /// Why the witness could not be told of the last commit.
     pub(super) unnoted: Option<String>,
+    /// What the entries said of which posts are being made now.
+    pub(super) offered: BTreeMap<DeliveryId, String>,
     /// What polls that brought nothing have left to remember.
     pub(super) lag: Lag,
     /// The ledger's time.

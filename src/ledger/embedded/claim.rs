@@ -15,6 +15,7 @@ use crate::model::{DeliveryId, Event, Guarantee, Request, Status, Time};
 use super::batch::Batch;
 use super::disk::Disk;
 use super::records::{DeliveryRow, EntryRow};
+use super::revise;
 use super::settle::ATTEMPTS_MAX;
 
 /// No claim without this much room to record its outcome, in bytes.
@@ -38,6 +39,11 @@ impl Batch<'_, '_> {
         }
         if not_before > self.now {
             return Ok(self.wait_until(not_before, "it is not yet due".to_owned()));
+        }
+        let offered = self.core.offered.remove(&id).filter(|_| row.request.is_none());
+        if offered.is_some_and(|said| said != revise::said(&entry.entry)) {
+            // It was edited while the post was made: what is sent is what it says now.
+            return Ok(Claim::Gone(row.status.kind()));
         }
         if self.is_heard_already(id, &row, &entry)? {
             return Ok(Claim::Gone(self.delivery(id)?.status.kind()));

@@ -202,6 +202,7 @@ pub(super) fn first(
         stand: Stand::default(),
         witnessed: false,
         unnoted: None,
+        offered: BTreeMap::new(),
         lag: Lag::default(),
         time: Timekeeper::from(numbers.latest, numbers.time, clock.as_ref()),
         untimed: None,

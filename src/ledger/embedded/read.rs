@@ -12,11 +12,14 @@ use crate::model::{DeliveryId, Entry, EntryId, Stand, Status, Time, Why};
 use super::batch::Batch;
 use super::claim::{Count, no_room};
 use super::records::{Agenda, DeliveryRow, EntryRow, Routing};
+use super::revise;
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
 /// How far back news is looked for: a new feed brings a whole archive of baseline.
 const RECENT_WALK: usize = 500;
+/// Of so many deliveries it is remembered what was handed out; of more, nothing.
+const OFFERED_MAX: usize = 4_096;
 /// Among so many changes of a group that are due, one that takes a post away is found.
 const AMENDS_SEEN: usize = 64;
 /// How often a house at rest is looked at for whether its STOP file is gone.
@@ -84,11 +87,21 @@ impl Batch<'_, '_> {
         match next {
             Some((_, id)) => {
                 let row = self.delivery(id)?;
-                let work = Work::Due(Box::new(self.due_work(id, row)?));
-                Ok(Waiting { work: Some(work), wake: None })
+                self.offer(id, row)
             }
             None => nothing(wake.map(|w| w.since(self.now))),
         }
+    }
+
+    /// Hands out a delivery that is due, and remembers what its entry says: it takes a while to make a post of
+    /// that, with a picture minutes.
+    fn offer(&mut self, id: DeliveryId, row: DeliveryRow) -> Result<Waiting, LedgerError> {
+        let due = self.due_work(id, row)?;
+        if self.core.offered.len() >= OFFERED_MAX {
+            self.core.offered.clear();
+        }
+        self.core.offered.insert(id, revise::said(&due.entry));
+        Ok(Waiting { work: Some(Work::Due(Box::new(due))), wake: None })
     }
 
     /// What went out wrongly is taken away before anything new goes out; what is only changed comes after
@@ -119,10 +132,7 @@ impl Batch<'_, '_> {
             Status::Due { not_before, .. } if not_before > self.now => {
                 nothing(Some(not_before.since(self.now)))
             }
-            Status::Due { .. } => {
-                let work = Work::Due(Box::new(self.due_work(id, row)?));
-                Ok(Waiting { work: Some(work), wake: None })
-            }
+            Status::Due { .. } => self.offer(id, row),
             Status::Published { .. } => {
                 let wanted = row.amend.as_ref().map(|amend| amend.amend.stand.clone());
                 let Some(Stand::Wanted { not_before, .. }) = wanted else { return nothing(None) };

@@ -79,6 +79,11 @@ fn digest(entry: &Entry) -> String {
     HEXLOWER.encode(&Fingerprint::of("oncecast/said/1", &parts).as_bytes()[..16])
 }
 
+/// The same with the link: all that a post is made of that does not change by itself.
+pub(super) fn said(entry: &Entry) -> String {
+    digest(entry) + entry.link.as_deref().unwrap_or_default()
+}
+
 fn cut(title: &str) -> String {
     title.chars().take(TITLE_CHARS).collect()
 }

@@ -339,3 +339,28 @@ async fn what_was_sent_elsewhere_is_neither_repeated_nor_believed_absent() {
         }
     }
 }
+
+/// A picture takes minutes to upload, and meanwhile the author mends what the post says, or says that it is
+/// not to go out at all: readers had the old words, and the new ones only where edits are carried.
+#[tokio::test]
+async fn what_is_sent_is_what_the_entry_says_when_it_is_claimed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let offered = |open: &mut Opened| run(open, |batch| batch.due("lane")).expect("readable").work;
+    assert!(offered(&mut open).is_some());
+    let entry = |name: &str, text: &str| Entry {
+        guid: Some(name.into()),
+        title: format!("About {name}"),
+        content: text.into(),
+        ..Entry::default()
+    };
+    let entries = vec![entry("old", ""), entry("new", "It is Tuesday, not Monday.")];
+    let sight = Sight::Document { entries, complete: true };
+    let intake = Intake { feed: "blog".into(), sight, state: FeedState::default() };
+    run(&mut open, move |batch| batch.admit(intake)).expect("admitted");
+    let claim = claim(&mut open, FIRST);
+    assert!(matches!(claim, Claim::Gone(StatusKind::Due)), "{claim:?}");
+    assert!(offered(&mut open).is_some());
+    see(&mut open, &["old"]);
+    granted(&mut open, FIRST);
+}
