@@ -26,6 +26,9 @@ const WAIT_MAX: Duration = Duration::from_secs(86_400);
 const RETRY_MAX: Duration = Duration::from_secs(3_600);
 /// The first pause between two attempts of one delivery.
 const RETRY_FIRST: Duration = Duration::from_secs(15);
+/// A call that was provably never performed is made anew after this: platforms keep what is uploaded and not
+/// posted for a day, and some for hours.
+const FROZEN_MAX: Duration = Duration::from_secs(12 * 3_600);
 
 impl Batch<'_, '_> {
     pub(super) fn settle(
@@ -51,6 +54,11 @@ impl Batch<'_, '_> {
         if matches!(event, Event::Later { .. }) && attempt == 1 {
             // Nothing was performed: the window of a key starts at the next send.
             before.first_sent = None;
+        }
+        let is_old = |first: Time| self.now.since(first) > FROZEN_MAX;
+        if matches!(event, Event::Later { .. }) && before.first_sent.is_some_and(is_old) {
+            // What it names may have expired at the platform by now: pictures, a draft, a container.
+            before.request = None;
         }
         if matches!(event, Event::Published(_) | Event::Refused(_)) {
             before.request = None;

@@ -364,3 +364,24 @@ async fn what_is_sent_is_what_the_entry_says_when_it_is_claimed() {
     see(&mut open, &["old"]);
     granted(&mut open, FIRST);
 }
+
+/// A server was down for a day and a half; the first call had named an upload that it keeps for a day, and what
+/// was sent in the end was refused for ever.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_left_is_made_anew_before_what_it_names_expires() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let mut sent = Vec::new();
+    for attempt in 0..5 {
+        let request = Request::get(format!("/{attempt}"));
+        let claim = run(&mut open, move |batch| batch.claim(FIRST, request)).expect("answered");
+        let Claim::Granted(permit) = claim else { panic!("{claim:?}") };
+        sent.push(permit.request().path.clone());
+        let (number, unsent) = (permit.number(), Outcome::Unsent { reason: "refused".into() });
+        run(&mut open, move |batch| batch.settle(FIRST, number, &unsent, None)).expect("settled");
+        // The lane's own rest grows to six hours.
+        tokio::time::advance(Duration::from_secs(7 * 3_600)).await;
+    }
+    // From the second attempt on it stands for half a day.
+    assert_eq!(sent, ["/0", "/0", "/0", "/0", "/4"]);
+}
