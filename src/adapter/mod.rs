@@ -11,6 +11,7 @@ mod described;
 mod discord;
 mod discord_webhook;
 mod draft;
+pub mod endpoint;
 mod ghost;
 mod mastodon;
 mod matrix;

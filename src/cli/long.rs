@@ -35,7 +35,9 @@ Example: oncecast try https://example.org/feed/ --json";
 
 pub(super) const CHECK: &str = "\
 Check the config, its secrets, the ledger and the clock, and change nothing. Every fault is \
-told at once, with file, line, key and fix.
+told at once, with file, line, key and fix. It logs in everywhere and posts nothing; it tells of \
+a template that makes more of an ordinary post than fits, of a platform that does not show what is \
+posted there, and of a page that names another WebSub hub or Webmention endpoint than the config.
 
 Example: oncecast check --config ./oncecast.toml";
 

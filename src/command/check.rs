@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
+use url::Url;
 
-use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Post, Prepare, Shows, registry};
+use crate::adapter::{
+    Adapter, Known, PREFLIGHTS_MAX, Piece, Post, Prepare, Shows, endpoint, registry,
+};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Group, Integration};
+use crate::config::{Config, Group, Integration, PingKind, Platform};
 use crate::daemon::place_of;
 use crate::flow::{Sessions, compose};
 use crate::ledger::embedded::Embedded;
@@ -22,6 +25,9 @@ use super::{Failure, Outcome, client, exit, run};
 
 /// 2026-01-01: a clock that says less has not been set.
 const CLOCK_MIN_MS: u64 = 1_767_225_600_000;
+
+/// The most of a page that is read to find where it is told.
+const PAGE_MAX: usize = 1 << 20;
 
 /// One thing that was looked at.
 #[derive(Default)]
@@ -140,6 +146,9 @@ async fn credentials(
     let adapter = registry::build(integration);
     sample(adapter.as_ref(), group, &known)?;
     let mut notes = Vec::new();
+    if let (Platform::Ping { kind }, Some(page)) = (&integration.platform, &group.link) {
+        notes.extend(listens(kind, &integration.url, page, wire).await?);
+    }
     notes.extend(group.template.as_ref().and_then(|_| overruns(adapter.as_ref(), group, &known)));
     if adapter.shows() == Shows::Nothing {
         notes.push(
@@ -148,6 +157,42 @@ async fn credentials(
         );
     }
     Ok(notes)
+}
+
+/// Whether the page, or the feed, that a ping is about names the place that is told; where it names none,
+/// that is worth knowing.
+async fn listens(
+    kind: &PingKind,
+    told: &Url,
+    page: &Url,
+    wire: &Arc<Wire>,
+) -> Result<Option<String>, String> {
+    let what = match kind {
+        PingKind::WebSub => "hub",
+        PingKind::Webmention => "webmention endpoint",
+        PingKind::IndexNow { .. } => return Ok(None),
+    };
+    let (answer, at) = match wire.page(page, PAGE_MAX).await {
+        Ok(read) => read,
+        Err(why) => {
+            return Ok(Some(format!(
+                "whether {page} names {told} as its {what} is not known: {why}"
+            )));
+        }
+    };
+    // A page has one endpoint, the first; a feed may have several hubs.
+    let mut named = endpoint::named(kind, &answer, &at);
+    if matches!(kind, PingKind::Webmention) {
+        named.truncate(1);
+    }
+    if named.is_empty() {
+        return Ok(Some(format!("{page} names no {what}: it may be that nobody listens")));
+    }
+    if named.contains(told) {
+        return Ok(None);
+    }
+    let named: Vec<&str> = named.iter().map(Url::as_str).collect();
+    Err(format!("{page} names another {what} than {told}: write url = {:?}", named.join(" or ")))
 }
 
 /// What a login brings, of which nothing is kept.

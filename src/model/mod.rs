@@ -7,6 +7,7 @@ mod entry;
 mod feed;
 mod guarantee;
 pub mod identity;
+pub mod links;
 pub(crate) mod markup;
 mod message;
 mod outcome;

@@ -24,6 +24,8 @@ const LISTS_MAX: usize = 8;
 const QUOTES_SHOWN: usize = 3;
 /// More pictures than this are not looked at.
 const IMAGES_MAX: usize = 64;
+/// More links with a relation are not looked at: what a page says of itself stands first.
+const RELATED_MAX: usize = 512;
 /// A picture is a dot or an icon up to this side, in pixels.
 const TINY: u32 = 32;
 /// The longest `alt` text that can be an emoji, in bytes.
@@ -40,6 +42,14 @@ pub fn from_html(html: &str) -> String {
 #[must_use]
 pub fn hrefs(html: &str) -> Vec<String> {
     read(html).hrefs
+}
+
+/// Where the links of a page or a feed lead that bear a relation, as they are written there, in order.
+#[must_use]
+pub fn related(html: &str, relation: &str) -> Vec<String> {
+    let is_it = |rel: &str| rel.split_whitespace().any(|rel| rel.eq_ignore_ascii_case(relation));
+    let related = read(html).related.into_iter();
+    related.filter(|(rel, _)| is_it(rel)).map(|(_, href)| href).collect()
 }
 
 /// A picture in a fragment.
@@ -146,6 +156,8 @@ struct Writer {
     quotes: usize,
     pre: usize,
     hrefs: Vec<String>,
+    /// Relation and address of each link that has both.
+    related: Vec<(String, String)>,
     images: Vec<Image>,
     /// The element whose content is dropped and how often it is open.
     skipped: Option<(String, usize)>,
@@ -208,6 +220,12 @@ impl Writer {
                 *depth += 1;
             }
             return TokenSinkResult::Continue;
+        }
+        if matches!(name, "a" | "link" | "atom:link" | "atom10:link")
+            && let (Some(rel), Some(href)) = (attribute(tag, "rel"), attribute(tag, "href"))
+            && self.related.len() < RELATED_MAX
+        {
+            self.related.push((rel.to_owned(), href.to_owned()));
         }
         match name {
             "script" | "style" | "iframe" | "noframes" | "noembed" | "title" | "textarea" => {

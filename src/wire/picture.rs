@@ -1,4 +1,4 @@
-//! Reading the picture that an entry names. Somebody else wrote its address: it leads to public addresses
+//! Reading the picture that an entry names, or a page that the operator has. Somebody else wrote its address: it leads to public addresses
 //! only, unless it stands on the server of a feed that the operator wrote, and it costs little whatever it
 //! turns out to be.
 
@@ -27,15 +27,34 @@ impl Wire {
     /// # Errors
     /// In words, why there is none.
     pub async fn picture(&self, address: &str, max: usize) -> Result<Response, String> {
-        let mut url = Url::parse(address).map_err(|_| "its address is none".to_owned())?;
+        let url = Url::parse(address).map_err(|_| "its address is none".to_owned())?;
+        Ok(self.followed(url, "image/*", max, None).await?.0)
+    }
+
+    /// Reads a page that the operator has named, and says where it was in the end. What it leads to is
+    /// somebody else's word.
+    ///
+    /// # Errors
+    /// In words, why there is none.
+    pub async fn page(&self, url: &Url, max: usize) -> Result<(Response, Url), String> {
+        self.followed(url.clone(), "text/html, */*", max, Some(url)).await
+    }
+
+    async fn followed(
+        &self,
+        mut url: Url,
+        accept: &str,
+        max: usize,
+        ours: Option<&Url>,
+    ) -> Result<(Response, Url), String> {
         for _ in 0..=MAX_HOPS {
             if !matches!(url.scheme(), "http" | "https") {
                 return Err("its address is not on the web".to_owned());
             }
             let get = Get {
                 url: &url,
-                headers: vec![("accept".to_owned(), "image/*".to_owned())],
-                reach: self.reach_of(&url),
+                headers: vec![("accept".to_owned(), accept.to_owned())],
+                reach: self.reach_of(&url, ours),
                 max_body: max,
                 max_wire: max,
                 timeout: TIMEOUT,
@@ -46,7 +65,7 @@ impl Wire {
                     url =
                         url.join(location).map_err(|_| "its redirect leads nowhere".to_owned())?;
                 }
-                (200, _) if response.whole => return Ok(response),
+                (200, _) if response.whole => return Ok((response, url)),
                 (200, _) => return Err("its answer broke off".to_owned()),
                 (status, _) => return Err(format!("its server answers {status}")),
             }
@@ -54,10 +73,11 @@ impl Wire {
         Err("it is redirected too often".to_owned())
     }
 
-    fn reach_of(&self, url: &Url) -> Reach {
+    /// `ours` is an address that the operator wrote too.
+    fn reach_of(&self, url: &Url, ours: Option<&Url>) -> Reach {
         let feeds = self.feeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let server = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
-        let own = feeds.iter().any(|feed| server(feed) == server(url));
+        let own = feeds.iter().chain(ours).any(|own| server(own) == server(url));
         if own { Reach::Anywhere } else { Reach::PublicOnly }
     }
 }

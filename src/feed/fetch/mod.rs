@@ -3,7 +3,6 @@
 
 mod file;
 mod fresh;
-mod links;
 mod validators;
 
 use std::collections::HashSet;
@@ -281,8 +280,8 @@ async fn ask_http(
             moved: (permanent && *url != first).then(|| url.clone()),
             fresh: fresh::fresh(&response, now),
             checked,
-            hubs: links::named(&response, url, "hub"),
-            own: links::named(&response, url, "self").into_iter().next(),
+            hubs: crate::model::links::named(&response, url, "hub"),
+            own: crate::model::links::named(&response, url, "self").into_iter().next(),
         };
         match (response.status, validators) {
             (301 | 302 | 303 | 307 | 308, _) => {

@@ -7,6 +7,7 @@ use oncecast::desk::exit;
 use oncecast::flow::Sessions;
 use oncecast::model::Time;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::super::binary::{Said, bare};
 use super::super::incidents::blog::{archive, before, post, rss};
@@ -198,4 +199,63 @@ fn a_token_that_was_not_renewed_is_told_of_two_weeks_before_it_dies() {
         let said = Said::of(status.envs(SECRETS).output().await.unwrap());
         said.tells(&["run out in 10 days"]);
     });
+}
+
+/// A page on this machine: each path with a header or a text of its own.
+async fn pages() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = vec![0; 4_096];
+            let length = stream.read(&mut asked).await.unwrap_or(0);
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let moved = "HTTP/1.1 302 Found\r\nlocation: /far/page\r\n".to_owned();
+            let page = |text: &str| {
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+            };
+            let answer = match path {
+                "/moved" => moved + "content-length: 0\r\n\r\n",
+                "/away" => {
+                    moved.replace("/far/page", "http://10.0.0.1/") + "content-length: 0\r\n\r\n"
+                }
+                "/far/page" => page("<a rel=webmention href=tell>w</a>"),
+                "/feed" => {
+                    page("<feed><link rel='hub' href='/hub'/><link rel='hub' href='/two'/></feed>")
+                }
+                _ => page("<p>Nothing here.</p>"),
+            };
+            stream.write_all(answer.as_bytes()).await.ok();
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A site that had moved its endpoint was told of nothing any more, and its owner heard from nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_is_held_against_what_the_page_names() {
+    let site = pages().await;
+    for (kind, told, page, code, words) in [
+        ("webmention", "/far/tell", "/moved", exit::OK, "ok    group readers"),
+        ("webmention", "/old", "/moved", exit::FAILED, "names another webmention endpoint than"),
+        ("webmention", "/old", "/none", exit::OK, "names no webmention endpoint"),
+        ("webmention", "/old", "/away", exit::OK, "not a public address"),
+        ("websub", "/two", "/feed", exit::OK, "ok    group readers"),
+        ("websub", "/three", "/feed", exit::FAILED, "/hub or "),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("oncecast.toml");
+        let config = format!(
+            "[ledger]\npath = \"ledger.redb\"\n[[feed]]\nname = \"blog\"\nurl = \"feed.xml\"\n\
+             [[integration]]\nname = \"ping\"\nkind = {kind:?}\nurl = \"{site}{told}\"\n\
+             [[group]]\nname = \"readers\"\nintegration = \"ping\"\nlink = \"{site}{page}\"\n"
+        );
+        std::fs::write(&file, config).unwrap();
+        let mut check = bare(&["check", "--config", file.to_str().unwrap()]);
+        let said = Said::of(check.output().await.unwrap());
+        let said = said.ends(code).tells(&[words]);
+        let is_known = words.starts_with("ok");
+        assert_eq!(is_known, !said.out.contains(&format!("{site}{page} names")), "{}", said.out);
+    }
 }

@@ -1,15 +1,16 @@
-//! `Link` headers (RFC 8288): where a server, rather than its document, names a feed's hub and its own
-//! address.
+//! `Link` headers (RFC 8288): where a server, rather than its document, names a feed's hub, its own address,
+//! or the endpoint of a page.
 
 use url::Url;
 
-use crate::model::Response;
+use super::Response;
 
 /// As many are taken as anybody needs.
 const LINKS_MAX: usize = 8;
 
 /// The addresses that `Link` headers name under a relation, absolute, in their order.
-pub(super) fn named(response: &Response, base: &Url, relation: &str) -> Vec<String> {
+#[must_use]
+pub fn named(response: &Response, base: &Url, relation: &str) -> Vec<String> {
     let values = response.headers.iter().filter(|(name, _)| name == "link");
     values
         .flat_map(|(_, value)| links(value))
