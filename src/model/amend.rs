@@ -109,12 +109,15 @@ pub enum Stand {
         /// In the platform's words.
         why: String,
     },
-    /// The platform does not do it: what readers see is as it was.
+    /// The platform does not do it: what readers see is as it was, as far as is known.
     GivenUp {
         /// When.
         at: Time,
         /// In words.
         why: String,
+        /// Whether an earlier call may have done it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
     },
 }
 
@@ -155,7 +158,12 @@ impl fmt::Display for Amend {
             }
             Stand::Done { at } => write!(f, "{done} {at}"),
             Stand::Gone { at, why } => write!(f, "it was not there any more {at}: {why}"),
-            Stand::GivenUp { at, why } => write!(f, "{will}, and was not ({at}): {why}"),
+            Stand::GivenUp { at, why, maybe: false } => {
+                write!(f, "{will}, and was not ({at}): {why}")
+            }
+            Stand::GivenUp { at, why, maybe: true } => {
+                write!(f, "{will}, and nobody knows whether it was ({at}): {why}")
+            }
         }
     }
 }
@@ -176,7 +184,7 @@ mod tests {
         assert!(!of(Change::Update, done).is_away());
         assert!(of(Change::Update, Stand::Gone { at: AT, why: why.clone() }).is_away());
         assert!(!Amend::wanted(Change::Retract, AT).is_away());
-        let stuck = of(Change::Retract, Stand::GivenUp { at: AT, why });
+        let stuck = of(Change::Retract, Stand::GivenUp { at: AT, why, maybe: true });
         assert!(stuck.is_stuck() && !stuck.is_away());
     }
 
@@ -188,7 +196,8 @@ mod tests {
                 Stand::Wanted { tries: 1, not_before: AT, why: Some(why.clone()) },
                 Stand::Done { at: AT },
                 Stand::Gone { at: AT, why: why.clone() },
-                Stand::GivenUp { at: AT, why: why.clone() },
+                Stand::GivenUp { at: AT, why: why.clone(), maybe: false },
+                Stand::GivenUp { at: AT, why: why.clone(), maybe: true },
             ] {
                 let amend = Amend { change, stand };
                 let text = serde_json::to_string(&amend).expect("written");

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::clock::Mark;
@@ -20,6 +20,7 @@ use crate::model::{
 
 use super::batch::{Batch, Told};
 use super::claim::Count;
+use super::naming::{named, names};
 use super::records::{AmendRow, DeliveryRow, EntryRow};
 use super::settle::{REST_MAX, growing};
 use super::upkeep::EDIT_EVERY;
@@ -164,6 +165,7 @@ impl Batch<'_, '_> {
         }
         let entry = self.tables.entry(id.entry)?;
         // Of a call that may have been heard the same is heard again.
+        amend.unsure |= amend.request.is_some();
         let (request, saying) = match amend.request.take() {
             Some(frozen) => (frozen, amend.saying.take()),
             None => (request, saying),
@@ -231,7 +233,7 @@ impl Batch<'_, '_> {
         };
         let entry = self.tables.entry(id.entry)?;
         let word = amend.amend.change.word();
-        let (stand, is_known) = self.stand_after(id, &amend.amend, effect);
+        let (stand, is_known) = self.stand_after(id, &amend, effect);
         let (event, detail) = match &stand {
             Stand::Done { .. } => (format!("{word}d"), String::new()),
             Stand::Gone { why, .. } => (format!("{word}-gone"), why.clone()),
@@ -241,15 +243,20 @@ impl Batch<'_, '_> {
             }
         };
         let event = event.replace("retractd", "retracted");
-        if is_known {
+        let is_over = !matches!(stand, Stand::Wanted { .. });
+        if is_known || is_over {
             amend.request = None;
         }
         amend.permit = None;
+        amend.unsure &= !is_over;
         if matches!(stand, Stand::Done { .. }) {
             amend.said = amend.saying.take().or(amend.said);
             amend.was = None;
             amend.edits += 1;
             amend.edited = Some(self.now);
+        }
+        if matches!(stand, Stand::GivenUp { maybe: true, .. }) {
+            amend.leave_unknown();
         }
         amend.amend.stand = stand;
         if std::mem::take(&mut amend.again) && !matches!(amend.amend.stand, Stand::Gone { .. }) {
@@ -274,10 +281,11 @@ impl Batch<'_, '_> {
         Ok(AmendSettled { amend: Some(settled), lane_stopped })
     }
 
-    /// Where a change stands after a call, and whether it is known what the call did.
-    fn stand_after(&self, id: DeliveryId, amend: &Amend, effect: &Effect) -> (Stand, bool) {
-        let at = self.now;
-        let (tries, planned) = match amend.stand {
+    /// Where a change stands after a call, and whether it is known what readers see: that this call was not
+    /// heard says nothing of one before it that may have been.
+    fn stand_after(&self, id: DeliveryId, amend: &AmendRow, effect: &Effect) -> (Stand, bool) {
+        let (at, maybe) = (self.now, amend.unsure);
+        let (tries, planned) = match amend.amend.stand {
             Stand::Wanted { tries, not_before, .. } => (tries, not_before),
             _ => (TRIES_MAX, at),
         };
@@ -291,15 +299,15 @@ impl Batch<'_, '_> {
             Effect::Done | Effect::Not(Outcome::Published { .. }) => (Stand::Done { at }, true),
             Effect::Gone { reason } => (Stand::Gone { at, why: reason.clone() }, true),
             Effect::Not(Outcome::Refused { reason }) => {
-                (Stand::GivenUp { at, why: reason.clone() }, true)
+                (Stand::GivenUp { at, why: reason.clone(), maybe }, !maybe)
             }
-            Effect::Not(Outcome::Unsent { reason }) => (again(rest, reason), true),
+            Effect::Not(Outcome::Unsent { reason }) => (again(rest, reason), !maybe),
             Effect::Not(Outcome::Deferred { wait, cause, reason }) => {
                 let rest = match cause {
                     DeferCause::SessionExpired | DeferCause::Credentials => Duration::ZERO,
                     DeferCause::RateLimited | DeferCause::Overloaded => rest,
                 };
-                (again(wait.unwrap_or(rest), reason), true)
+                (again(wait.unwrap_or(rest), reason), !maybe)
             }
             Effect::Not(Outcome::Unknown { reason }) => {
                 let first = self.core.doubt_after(id.group);
@@ -330,7 +338,7 @@ impl Batch<'_, '_> {
             }
         };
         amend.amend.stand = stand;
-        (amend.request, amend.permit) = (None, None);
+        (amend.request, amend.permit, amend.unsure) = (None, None, false);
         let settled = amend.amend.clone();
         let mut next = DeliveryRow { amend: Some(amend), ..row.clone() };
         if *moot != Moot::Same {
@@ -352,8 +360,12 @@ impl Batch<'_, '_> {
             return Err(LedgerError::Refused("no change of it is wanted".to_owned()));
         };
         let event = format!("{}-given-up", amend.amend.change.word());
-        amend.amend.stand = Stand::GivenUp { at: self.now, why: why.clone() };
-        (amend.request, amend.permit) = (None, None);
+        let maybe = amend.unsure || amend.request.is_some();
+        amend.amend.stand = Stand::GivenUp { at: self.now, why: why.clone(), maybe };
+        if maybe {
+            amend.leave_unknown();
+        }
+        (amend.request, amend.permit, amend.unsure) = (None, None, false);
         let settled = amend.amend.clone();
         let mut next = DeliveryRow { amend: Some(amend), ..row.clone() };
         self.note(id, &mut next, entry, &event, Told::by_daemon(&why))?;
@@ -368,80 +380,4 @@ fn wanted(row: &DeliveryRow, change: Change) -> Option<(Receipt, Box<AmendRow>, 
     let amend = row.amend.as_ref().filter(|amend| amend.amend.change == change)?;
     let Stand::Wanted { tries, not_before, .. } = amend.amend.stand else { return None };
     Some((receipt.clone(), amend.clone(), tries, not_before))
-}
-
-/// What names a post at its platform.
-pub(super) fn named(reference: &Reference) -> Option<&str> {
-    reference.id.as_deref().or(reference.url.as_deref()).filter(|name| !name.is_empty())
-}
-
-/// Whether a call names the post that readers have. One that does not could make another.
-fn names(request: &Request, reference: &Reference) -> bool {
-    // A name of several parts, such as an address, may be said by its last one alone.
-    let last = |name: &str| name.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
-    let Some(name) = named(reference).and_then(last).filter(|name| !name.is_empty()) else {
-        return false;
-    };
-    // "1" stands in "113", and does not name it.
-    let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-    [&request.path, &request.body].into_iter().any(|text| {
-        let text = decoded(text);
-        text.match_indices(&name).any(|(at, found)| {
-            apart(text[..at].chars().next_back()) && apart(text[at + found.len()..].chars().next())
-        })
-    })
-}
-
-/// A text without percent-encoding.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%');
-        match code.and_then(|code| HEXLOWER_PERMISSIVE.decode(code).ok()) {
-            Some(decoded) => {
-                bytes.extend(decoded);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Method;
-
-    fn request(path: &str, body: &str) -> Request {
-        let (path, body) = (path.to_owned(), body.to_owned());
-        Request { method: Method::Post, path, headers: Vec::new(), body }
-    }
-
-    /// A call that names no post could make one: readers would see the edit beside the original.
-    #[test]
-    fn a_call_that_does_not_name_the_post_is_not_made() {
-        let of = |id: &str| Reference { id: Some(id.to_owned()), ..Reference::default() };
-        for (id, path, body) in [
-            ("113", "/api/v1/statuses/113", ""),
-            ("at://did:plc:a/app.bsky.feed.post/3kx", "/xrpc/putRecord", "{\"rkey\":\"3kx\"}"),
-            ("$ev/ent:x", "/rooms/r/redact/%24ev%2Fent%3Ax/k", ""),
-            ("1503435956.000247", "/api/chat.delete", "{\"ts\":\"1503435956.000247\"}"),
-        ] {
-            assert!(names(&request(path, body), &of(id)), "{id}");
-        }
-        for (id, path, body) in [
-            ("113", "/api/v1/statuses", "{\"status\":\"Hello\"}"),
-            ("1", "/api/v1/statuses/113", ""),
-            ("", "/api/v1/statuses", ""),
-            ("$event", "/rooms/r/send/m.room.message/k", "{\"body\":\"Hello\"}"),
-        ] {
-            assert!(!names(&request(path, body), &of(id)), "{id}");
-        }
-        assert!(!names(&request("/posts", "x"), &Reference::default()));
-    }
 }

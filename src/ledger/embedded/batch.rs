@@ -95,6 +95,11 @@ impl Core {
         Ok(())
     }
 
+    /// Whether what was written last, or noted of it, did not come to the disk.
+    pub(super) const fn is_ill(&self) -> bool {
+        self.sick.is_some() || self.unnoted.is_some()
+    }
+
     /// The last thing that a process does: says how far it has come.
     pub(super) fn leave(&mut self) -> Result<(), LedgerError> {
         if self.epoch.is_some() { self.witness(Some(self.stand), &[]) } else { Ok(()) }

@@ -141,8 +141,13 @@ impl Batch<'_, '_> {
         may
     }
 
-    /// Writes what polls have left.
+    /// Writes what polls have left, and after a commit that failed something in any case: only a commit
+    /// shows that the disk is well.
     pub(super) fn catch_up(&mut self) -> Result<(), LedgerError> {
+        if self.core.is_ill() {
+            let numbers = self.numbers;
+            self.tables.set_meta("numbers", &numbers)?;
+        }
         let feeds: Vec<String> = self.core.lag.kept.keys().cloned().collect();
         for feed in feeds {
             if let Some(row) = self.feed_row(&feed)? {

@@ -29,6 +29,7 @@ mod hand;
 mod import;
 mod lag;
 mod lock;
+mod naming;
 mod open;
 mod person;
 mod posts;

@@ -177,6 +177,9 @@ pub(super) struct AmendRow {
     /// The number of the permit that is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) permit: Option<u64>,
+    /// Whether a call before the one that is out may have been heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unsure: bool,
     /// What the entry said when the post was made, while the post says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) was: Option<Entry>,
@@ -203,6 +206,7 @@ impl AmendRow {
             amend,
             request: None,
             permit: None,
+            unsure: false,
             was: None,
             saying: None,
             said: None,
@@ -210,6 +214,11 @@ impl AmendRow {
             edits: 0,
             edited: None,
         }
+    }
+
+    /// What the post says is not known: no text has this fingerprint, so the next is carried whatever it is.
+    pub(super) fn leave_unknown(&mut self) {
+        (self.was, self.said) = (None, Some(String::new()));
     }
 }
 

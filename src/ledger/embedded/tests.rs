@@ -1,5 +1,6 @@
 //! What a batch that is given up leaves behind, in the file and in the writer's memory.
 
+mod changes;
 mod clock;
 mod starts;
 
@@ -16,7 +17,7 @@ use crate::model::{
 
 use super::batch::Batch;
 use super::open::{self, Mend, Opened};
-use super::writer::{self, Job};
+use super::writer::{self, Job, Message, Writer};
 
 const START: Time = Time::from_millis(1_767_323_045_000);
 const FIRST: DeliveryId = DeliveryId { entry: 2, group: 1, generation: 1 };
@@ -256,4 +257,27 @@ async fn a_repeat_that_is_always_refused_is_left_to_a_person() {
     assert!(why.contains("repeated"), "{why}");
     let Status::InDoubt { next_look, .. } = status(&mut open, FIRST) else { panic!("settled") };
     assert!(next_look.since(open.core.now()) > Duration::from_secs(3_600), "{next_look}");
+}
+
+/// A disk was full for a moment on a quiet day: nothing is asked of the ledger any more, and a post that
+/// comes an hour later finds a house that still says its ledger cannot be written.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_well_again_is_noticed_though_nobody_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(owing(folder.path()));
+    let place = folder.path().join("ledger.redb").into();
+    let (desk, queue) = mpsc::channel();
+    let clock = TokioClock::starting_at(START);
+    let mut writer = Some(Writer::open(&place, clock, None, queue).expect("opens"));
+    let (panics, _told) = job::<()>(|_| panic!("the disk is full"));
+    desk.send(Message::Job(panics)).expect("sent");
+    Writer::serve_all(&mut writer);
+    let is_ill = |writer: &Option<Writer>| writer.as_ref().is_some_and(|w| w.open.core.is_ill());
+    tokio::time::advance(Duration::from_secs(4)).await;
+    Writer::serve_all(&mut writer);
+    assert!(is_ill(&writer), "a disk that is ill is not asked all the time");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    Writer::serve_all(&mut writer);
+    assert!(!is_ill(&writer));
+    assert_eq!(writer.as_ref().and_then(Writer::left), None, "and it rests");
 }

@@ -11,8 +11,8 @@ use crate::ledger::{LedgerError, Trust};
 use crate::model::{Amend, Change, DeliveryId, Entry, How, Stand, Status, Time, Upkeep};
 
 use super::admit::FeedRow;
-use super::amend::named;
 use super::batch::{Batch, Told};
+use super::naming::named;
 use super::records::{AmendRow, DeliveryRow};
 
 /// The first look at the page of an entry that has left its feed.

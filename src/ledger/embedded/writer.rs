@@ -7,11 +7,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use redb::ReadableDatabase as _;
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Mark};
 use crate::ledger::{LedgerError, journal};
 
 use super::batch::{Batch, Core};
@@ -23,6 +24,10 @@ use super::verify;
 
 /// How many jobs share one commit at the most.
 const BATCH_MAX: usize = 512;
+/// After a commit that failed the writer tries one of its own, since nobody may be there to ask for one:
+/// the first time after this, then after rests that grow.
+const MEND_FIRST: Duration = Duration::from_secs(5);
+const MEND_MAX: Duration = Duration::from_secs(60);
 
 /// What a job hears when its batch has been committed, or has not.
 pub(super) type Finish = Box<dyn FnOnce(&Result<(), LedgerError>) + Send>;
@@ -61,9 +66,11 @@ pub(super) fn run(
 
 /// An open ledger, and what is asked of it.
 pub(super) struct Writer {
-    open: Opened,
+    pub(super) open: Opened,
     copying: Copying,
     queue: mpsc::Receiver<Message>,
+    /// Since when a commit of its own is to be tried, and after how long.
+    ill: Option<(Mark, Duration)>,
 }
 
 impl Writer {
@@ -79,7 +86,7 @@ impl Writer {
         if let Err(error) = copy::sweep(place.disk.as_ref(), &place.path, &[]) {
             tracing::warn!(%error, "old copies of the ledger cannot be taken away");
         }
-        Ok(Self { open, copying: Copying::default(), queue })
+        Ok(Self { open, copying: Copying::default(), queue, ill: None })
     }
 
     /// Serves what waits, and goes where it is told to end.
@@ -92,15 +99,21 @@ impl Writer {
             }
             return;
         }
-        if writer.open.core.lag.left().is_some_and(|left| left.is_zero()) {
+        if writer.left().is_some_and(|left| left.is_zero()) {
             writer.catch_up();
         }
+    }
+
+    /// How long until it must write something of its own; `None` where nothing waits.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let ill = self.ill.map(|(since, rest)| rest.saturating_sub(since.elapsed()));
+        self.open.core.lag.left().into_iter().chain(ill).min()
     }
 
     /// The next message; what polls have left is written in time, and a busy queue does not put it off.
     fn next(&mut self) -> Option<Message> {
         loop {
-            let Some(left) = self.open.core.lag.left() else { return self.queue.recv().ok() };
+            let Some(left) = self.left() else { return self.queue.recv().ok() };
             if !left.is_zero() {
                 match self.queue.recv_timeout(left) {
                     Ok(message) => return Some(message),
@@ -109,7 +122,7 @@ impl Writer {
                 }
             }
             self.catch_up();
-            if self.open.core.lag.left().is_some_and(|left| left.is_zero()) {
+            if self.left().is_some_and(|left| left.is_zero()) {
                 // It cannot be written now, and others wait.
                 return self.queue.recv().ok();
             }
@@ -119,6 +132,17 @@ impl Writer {
     fn catch_up(&mut self) {
         batch(&mut self.open, vec![catches_up()]);
         self.open.core.lag.tried();
+        self.ill = self.ill.map(|(_, rest)| (Mark::here(), MEND_MAX.min(rest * 2)));
+        self.weigh();
+    }
+
+    /// Whether the last commit failed, and another is to be tried.
+    fn weigh(&mut self) {
+        if !self.open.core.is_ill() {
+            self.ill = None;
+        } else if self.ill.is_none() {
+            self.ill = Some((Mark::here(), MEND_FIRST));
+        }
     }
 
     /// Serves one message, and the jobs that wait behind it; what it is told last comes back.
@@ -136,10 +160,11 @@ impl Writer {
             }
             next = if jobs.len() < BATCH_MAX { self.queue.try_recv().ok() } else { None };
         }
-        let open = &mut self.open;
         if !jobs.is_empty() {
-            batch(open, jobs);
+            batch(&mut self.open, jobs);
+            self.weigh();
         }
+        let open = &mut self.open;
         if open.database.is_none() {
             self.copying.give_up();
         }
