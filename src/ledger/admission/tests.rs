@@ -133,7 +133,10 @@ fn b2_new_permalinks_under_the_old_guids_send_nothing() {
     for entry in &mut changed {
         entry.guid = entry.guid.take().map(|g| g.replace("?p=", "?post="));
     }
-    assert_eq!(memory.sent(&changed), 0, "the link that was learnt recognises them");
+    // Held, they would wait for a person at each further change.
+    let met = memory.poll(&changed, false);
+    let is_known = |met: &Decision| matches!(met, Decision::Known { arrives: None, .. });
+    assert!(met.iter().all(is_known), "the link that was learnt recognises them: {met:?}");
 }
 
 #[test]

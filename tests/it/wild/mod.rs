@@ -8,6 +8,7 @@ mod drafts;
 mod flow;
 mod lives;
 mod mind;
+mod restless;
 mod windows;
 
 use std::path::{Path, PathBuf};
