@@ -3,11 +3,14 @@
 //! Only this file and its tests name clap. What may repeat a post (`replay --again`) or change the
 //! truth (`resolve`, `withdraw`) cannot be typed without its reason or its answer.
 
+mod ledger;
 mod long;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use ledger::{Export, Format, LedgerCommand};
 
 /// Carries each post of a blog to every place where its readers are: once each, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -167,6 +170,9 @@ pub enum Command {
     /// Take away what readers have of an entry, where the platform can
     #[command(long_about = long::RETRACT)]
     Retract(Retract),
+    /// Take what an account has posted already for what its group has heard, when moving here
+    #[command(long_about = long::ADOPT)]
+    Adopt(Adopt),
     /// Hold what stands on your accounts against the ledger: what is not of it, and what stands there twice
     #[command(long_about = long::AUDIT)]
     Audit(Audit),
@@ -294,6 +300,29 @@ pub struct Retract {
     pub json: bool,
 }
 
+/// `adopt`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Adopt {
+    /// The group
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Only what was posted from this day on, such as 2026-01-31
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub since: Option<jiff::civil::Date>,
+    /// Not by asking the account: links that the group has heard, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "since")]
+    pub links: Option<PathBuf>,
+    /// Show what would be taken for what, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `audit`
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Audit {
@@ -395,79 +424,9 @@ pub struct Hand {
     pub json: bool,
 }
 
-/// `ledger ..`
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum LedgerCommand {
-    /// Begin an empty ledger where there is none; what feeds show now is remembered, not sent
-    #[command(long_about = long::INIT)]
-    Init,
-    /// Go on with a ledger that was restored or moved; what it may have forgotten is not sent
-    #[command(long_about = long::ADOPT_RESTORED)]
-    AdoptRestored,
-    /// Prove that the journal is whole and nothing was sent twice
-    #[command(long_about = long::VERIFY)]
-    Verify {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write the record of what was posted, for machines or for people
-    #[command(long_about = long::EXPORT)]
-    Export(Export),
-    /// Copy the ledger, whether the daemon runs or not, and verify the copy
-    #[command(long_about = long::BACKUP)]
-    Backup {
-        /// The copy; nothing is written over
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Begin a ledger that knows what an export tells of, and sends none of it by itself
-    #[command(long_about = long::IMPORT)]
-    Import {
-        /// What export has written as jsonl
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Make the ledger's file smaller, while no daemon runs
-    #[command(long_about = long::COMPACT)]
-    Compact {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// `ledger export`
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct Export {
-    /// For whom
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
-    /// This entry alone: an id or the start of one, a link or a guid
-    #[arg(long, value_name = "ENTRY")]
-    pub entry: Option<String>,
-    /// Into this file, which must not be there, instead of to standard output
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
-/// For whom an export is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-#[value(rename_all = "lower")]
-pub enum Format {
-    /// For machines.
-    #[default]
-    #[value(help = "one JSON object a line, all of it, with the chain of evidence")]
-    Jsonl,
-    /// For people.
-    #[value(help = "one page to read, to print, or to send to a platform")]
-    Html,
+/// A day of the calendar.
+fn day(text: &str) -> Result<jiff::civil::Date, &'static str> {
+    text.parse().map_err(|_| "write a day as 2026-01-31")
 }
 
 /// A reason in words: it is all that explains a step to whoever reads the journal later.

@@ -28,7 +28,7 @@
 //! What may have been heard and is not known to have been is settled by [`flow::doubt`]: by asking the
 //! platform, by repeating under the same id where a repeat cannot be seen, or by a person.
 //!
-//! Replay, release and a person's word enter at 5: they write a row and ring the same bell. There
+//! Replay, release, `adopt` and a person's word enter at 5: they write a row and ring the same bell. There
 //! is no second way out.
 //!
 //! What readers have is changed or taken away by [`flow::deliver::Lane::amend`], in the same lane and in the

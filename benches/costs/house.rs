@@ -40,7 +40,18 @@ pub(crate) fn runtime() -> Runtime {
 impl House {
     /// A house with these lanes, each with a group of the same name.
     pub(crate) fn open(lanes: &[&str]) -> Self {
-        let (runtime, folder) = (runtime(), folder());
+        Self::open_in(folder(), lanes)
+    }
+
+    /// The same house after its daemon was started anew.
+    pub(crate) fn reopen(mut self, lanes: &[&str]) -> Self {
+        let folder = std::mem::replace(&mut self.folder, folder());
+        drop(self);
+        Self::open_in(folder, lanes)
+    }
+
+    fn open_in(folder: TempDir, lanes: &[&str]) -> Self {
+        let runtime = runtime();
         let path = folder.path().join("ledger.redb");
         let opened = runtime.block_on(Embedded::open(&path, Arc::new(SystemClock)));
         let ledger = opened.expect("a ledger opens");

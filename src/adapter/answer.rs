@@ -66,14 +66,25 @@ pub(super) fn later(response: &Response, what: &str) -> Prepare {
     Prepare::Later { wait: wait(response), reason: format!("{what}: {}", words(response)) }
 }
 
-/// A question on the way to a change that brought nothing.
-pub(super) fn not_now(response: &Response, what: &str) -> Amending {
-    let cause = match response.status {
-        401 | 403 => DeferCause::Credentials,
-        429 => DeferCause::RateLimited,
+/// A question on the way to a change that brought nothing; `judged` is what its answer would prove of a
+/// publish call. What is refused for this one post says nothing of the lane.
+pub(super) fn not_now(response: &Response, what: &str, judged: Outcome) -> Amending {
+    let reason = format!("{what}: {}", words(response));
+    let cause = match (response.status, judged) {
+        (429, _) => DeferCause::RateLimited,
+        (403, _) => return Amending::Cannot(reason),
+        (
+            _,
+            Outcome::Deferred {
+                cause: cause @ (DeferCause::SessionExpired | DeferCause::Credentials),
+                ..
+            },
+        ) => cause,
+        // A timeout, and too early.
+        (408 | 425, _) => DeferCause::Overloaded,
+        (400..=499, _) => return Amending::Cannot(reason),
         _ => DeferCause::Overloaded,
     };
-    let reason = format!("{what}: {}", words(response));
     Amending::Later { wait: wait(response), cause, reason }
 }
 
@@ -187,6 +198,33 @@ mod tests {
         assert_eq!(seconds(&[("x-ratelimit-reset", "9999999999"), date], ""), Some(86_400));
         assert_eq!(seconds(&[("x-ratelimit-reset", "1767323055")], ""), None);
         assert_eq!(seconds(&[("ratelimit-reset", "soon"), date], "<p>"), None);
+    }
+
+    /// One post that its account may not look at any more stopped everything that went out after it.
+    #[test]
+    fn only_limits_and_logins_are_the_trouble_of_more_than_one_post() {
+        let of = |status, judged: Outcome| {
+            let response = Response { status, ..Response::default() };
+            match not_now(&response, "cannot look", judged) {
+                Amending::Cannot(_) => "cannot",
+                Amending::Later { cause: DeferCause::SessionExpired, .. } => "session",
+                Amending::Later { cause: DeferCause::Credentials, .. } => "credentials",
+                Amending::Later { cause: DeferCause::RateLimited, .. } => "limits",
+                Amending::Later { cause: DeferCause::Overloaded, .. } => "later",
+                other => panic!("{other:?}"),
+            }
+        };
+        let refused = || Outcome::Refused { reason: String::new() };
+        let deferred = |cause| Outcome::Deferred { wait: None, cause, reason: String::new() };
+        assert_eq!(of(403, deferred(DeferCause::Credentials)), "cannot");
+        assert_eq!(of(422, refused()), "cannot");
+        assert_eq!(of(401, deferred(DeferCause::SessionExpired)), "session");
+        assert_eq!(of(401, deferred(DeferCause::Credentials)), "credentials");
+        assert_eq!(of(400, deferred(DeferCause::SessionExpired)), "session");
+        assert_eq!(of(429, deferred(DeferCause::RateLimited)), "limits");
+        for status in [0, 200, 301, 408, 425, 500, 502, 503, 504] {
+            assert_eq!(of(status, Outcome::Unknown { reason: String::new() }), "later", "{status}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Stage, Unfit, answer, compose, picture, tid,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture, tid,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -111,7 +111,7 @@ impl Adapter for Bluesky {
             let call = with_session(known, "/xrpc/com.atproto.repo.uploadBlob".to_owned());
             let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
             let request = Request { method: Method::Post, headers, ..call.request };
-            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+            return Stage::Call(Call { request, bytes: Some(found.to_bytes()), ..call });
         };
         if let Outcome::Deferred { wait, cause: DeferCause::SessionExpired, reason } =
             self.judge(made)
@@ -177,6 +177,10 @@ impl Adapter for Bluesky {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("did").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let sent: Value = serde_json::from_str(&doubt.request.body).unwrap_or_default();
         let (Some(did), Some(rkey)) = (sent["repo"].as_str(), sent["rkey"].as_str()) else {
@@ -196,19 +200,21 @@ impl Adapter for Bluesky {
     }
 
     fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
-        amend::step(deed, known, answers)
+        amend::step(self, deed, known, answers)
     }
 
     fn amended(&self, _: Change, response: &Response) -> Effect {
         if response.status == 400 && response.json()["error"] == "InvalidSwap" {
-            let reason =
-                format!("somebody has changed it there meanwhile ({})", answer::words(response));
-            return Effect::Not(Outcome::Refused { reason });
+            return Effect::Not(answer::deferred(DeferCause::Collision, response));
         }
         Effect::of(self.judge(response))
     }
 
-    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, _: &Group, known: &Known, _: Time) -> Option<Call> {
         let path = format!(
             "/xrpc/com.atproto.repo.listRecords?repo={}&collection={COLLECTION}&limit={LOOK}",
             answer::segment(known.fact("did")?)
@@ -216,8 +222,14 @@ impl Adapter for Bluesky {
         Some(with_session(known, path))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
-        let call = self.look_around(group, known)?;
+    fn look_on(
+        &self,
+        group: &Group,
+        known: &Known,
+        answers: &[Response],
+        now: Time,
+    ) -> Option<Call> {
+        let call = self.look_around(group, known, now)?;
         let Some(page) = answers.last() else { return Some(call) };
         let cursor = answer::string(&page.json(), "cursor")?;
         let path = format!("{}&cursor={}", call.request.path, answer::segment(&cursor));
@@ -287,7 +299,7 @@ fn reference(answer: &Value) -> Reference {
         let rkey = record.strip_prefix(COLLECTION)?.strip_prefix('/')?;
         Some(format!("https://bsky.app/profile/{did}/post/{rkey}"))
     });
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }
 
 fn bearer(token: &SecretString) -> SecretHeader {

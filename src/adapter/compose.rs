@@ -44,7 +44,8 @@ pub(super) fn apart(piece: &Piece<'_>, mentions: Mentions, limit: &Limit) -> Res
     let counted = warning.as_ref().map_or(0, |warning| limit.measure(warning));
     let within = Limit { max: limit.max.saturating_sub(counted), ..*limit };
     let post = finished(piece, &asked, &text, &within)?;
-    Ok(Post { length: post.length + counted, limit: limit.max, warning, ..post })
+    let (length, whole) = (post.length + counted, post.whole + counted);
+    Ok(Post { length, whole, limit: limit.max, warning, ..post })
 }
 
 /// What the author asks for of this audience.
@@ -87,6 +88,7 @@ fn said(
 fn finished(piece: &Piece<'_>, asked: &Override, text: &str, limit: &Limit) -> Result<Post, Unfit> {
     // What an operator writes passes through no reader of feeds.
     let text: String = text.chars().filter(|c| !is_noncharacter(*c)).collect();
+    let whole = limit.measure(text.trim());
     let fitted = fit(&text, limit).map_err(|e| Unfit(e.to_string()))?;
     if fitted.text.is_empty() {
         return Err(Unfit("nothing is left to say: it has no title, no text and no link".into()));
@@ -95,6 +97,7 @@ fn finished(piece: &Piece<'_>, asked: &Override, text: &str, limit: &Limit) -> R
         text: fitted.text,
         length: fitted.length,
         limit: limit.max,
+        whole,
         language: language(piece, asked),
         visibility: narrower(piece.group.visibility.as_deref(), asked.visibility.as_deref()),
         picture: picture::of(piece.entry).filter(|_| piece.group.pictures != Some(false)),

@@ -10,12 +10,12 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Piece, Post, Prepare, Said,
-    SecretHeader, Unfit, answer, compose,
+    SecretHeader, Shows, Unfit, answer, compose,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
-    Change, DeferCause, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request, Response,
-    Time,
+    Change, DeferCause, Effect, Guarantee, IdempotencyKey, Method, Outcome, Reference, Request,
+    Response, Time,
 };
 use crate::post::fit::{Limit, Unit};
 use crate::post::markdown;
@@ -117,6 +117,10 @@ impl Adapter for Discord {
         channel::link(known, channel, id)
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("account").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         match ask::read(doubt, known, answers) {
             Ok(found) => Ask::Answer(found),
@@ -124,11 +128,15 @@ impl Adapter for Discord {
         }
     }
 
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
     fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
         Some(self.get(ask::newest(channel::open(known, piece.group).ok()?)))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let path = ask::newest(channel::open(known, group).ok()?);
         let Some(page) = answers.last() else { return Some(self.get(path)) };
         let oldest = answer::string(page.json().as_array()?.last()?, "id")?;
@@ -139,16 +147,15 @@ impl Adapter for Discord {
         ask::said(known, channel::open(known, group).ok()?, answer)
     }
 
-    fn amend(&self, deed: &Deed<'_>, known: &Known, _: &[Response]) -> Amending {
-        let there = channel_of(deed.reference).map(str::to_owned);
-        let channel = there.or_else(|| {
-            let channel = channel::open(known, deed.piece.group).ok()?;
-            Some(channel.to_owned())
-        });
-        let Some(channel) = channel else {
-            return Amending::Cannot("it is not known in which channel it stands".to_owned());
+    fn amend(&self, deed: &Deed<'_>, _: &Known, _: &[Response]) -> Amending {
+        let Some(channel) = channel_of(deed.reference) else {
+            return Amending::Cannot(UNKNOWN_CHANNEL.to_owned());
         };
-        changed(deed, &format!("/channels/{}/messages", answer::segment(&channel)), "")
+        changed(deed, &format!("/channels/{}/messages", answer::segment(channel)), "")
+    }
+
+    fn amended(&self, _: Change, response: &Response) -> Effect {
+        amended(response)
     }
 }
 
@@ -166,6 +173,21 @@ pub(super) fn changed(deed: &Deed<'_>, messages: &str, query: &str) -> Amending 
     };
     Amending::Ready(request.with("user-agent", AGENT))
 }
+
+/// Only of the message itself it is said that it is gone: a channel, or our sight of it, may be another's.
+/// <https://discord.com/developers/docs/topics/opcodes-and-status-codes#json>
+pub(super) fn amended(response: &Response) -> Effect {
+    const UNKNOWN_MESSAGE: u64 = 10_008;
+    match response.status {
+        404 if response.json()["code"] == UNKNOWN_MESSAGE => {
+            Effect::Gone { reason: answer::words(response) }
+        }
+        _ => Effect::of(judged(response)),
+    }
+}
+
+/// Another channel would say that there is no such message.
+pub(super) const UNKNOWN_CHANNEL: &str = "it is not known in which channel it stands";
 
 /// The channel or thread that a message stands in: its group may have moved since.
 pub(super) fn channel_of(reference: &Reference) -> Option<&str> {
@@ -194,7 +216,7 @@ pub(super) fn judged(response: &Response) -> Outcome {
             let made = message["timestamp"].as_str().and_then(|at| at.parse().ok());
             let already = made.is_some_and(|made| answer::is_earlier(made, response));
             let id = answer::string(&message, "id");
-            answer::success(response, Reference { id, url: None, already })
+            answer::success(response, Reference { id, already, ..Reference::default() })
         }
         // 403: a right is missing, 50001 or 50013. Calls that are refused so count towards a ban of
         // our address, so nothing goes on until a person has mended it.

@@ -148,6 +148,11 @@ impl Adapter for DiscordWebhook {
         Some(format!("https://discord.com/channels/{}/{channel}/{id}", known.fact("guild")?))
     }
 
+    /// A webhook sees no message of another.
+    fn account(&self, _: &Known) -> Option<String> {
+        self.parts().ok().map(|(id, _)| format!("webhook {id}"))
+    }
+
     fn ask(&self, _: &Doubt<'_>, _: &Known, _: &[Response]) -> Ask {
         Ask::Cannot
     }
@@ -158,9 +163,13 @@ impl Adapter for DiscordWebhook {
             Ok(path) => path,
             Err(why) => return answer::cannot(why),
         };
-        let there = discord::channel_of(deed.reference);
-        let thread = there.filter(|there| known.fact("channel") != Some(there));
-        let query = thread.map(|thread| format!("?thread_id={thread}")).unwrap_or_default();
+        let Some(there) = discord::channel_of(deed.reference) else {
+            return Amending::Cannot(discord::UNKNOWN_CHANNEL.to_owned());
+        };
+        let query = match known.fact("channel") {
+            Some(channel) if channel == there => String::new(),
+            _ => format!("?thread_id={there}"),
+        };
         discord::changed(deed, &format!("{path}/messages"), &query)
     }
 
@@ -170,8 +179,7 @@ impl Adapter for DiscordWebhook {
             404 if response.json()["code"] == UNKNOWN_WEBHOOK => {
                 Effect::Not(answer::deferred(DeferCause::Credentials, response))
             }
-            404 | 410 => Effect::Gone { reason: answer::words(response) },
-            _ => Effect::of(self.judge(response)),
+            _ => discord::amended(response),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Piece, Post, Stage, Unfit, answer};
 use crate::model::{DeferCause, Response};
+use crate::post::html;
 
 /// The most of a title in an address, in bytes.
 const WORDS_MAX: usize = 60;
@@ -25,6 +26,14 @@ pub(super) fn slug(post: &Post, piece: &Piece<'_>) -> String {
     }
     slug.push_str(piece.key.as_str().get(..KEY_DIGITS).unwrap_or_default());
     slug
+}
+
+/// Where a whole article leads to as a post: its first and its last link, by one of which whoever posts an
+/// article again names where it stands. Those between are what it talks of.
+pub(super) fn links(html: &str) -> Vec<String> {
+    let links = html::hrefs(html);
+    let ends = [links.first(), links.last().filter(|_| links.len() > 1)];
+    ends.into_iter().flatten().cloned().collect()
 }
 
 /// A call on the way to a draft that brought nothing.

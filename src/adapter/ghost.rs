@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    SecretHeader, Stage, Unfit, answer, compose, draft,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -238,6 +238,36 @@ impl Adapter for Ghost {
         }
     }
 
+    fn shows(&self) -> Shows {
+        Shows::All
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, now: Time) -> Option<Call> {
+        self.look_on(group, known, &[], now)
+    }
+
+    /// <https://docs.ghost.org/admin-api/#pagination>
+    fn look_on(&self, _: &Group, _: &Known, answers: &[Response], now: Time) -> Option<Call> {
+        let page = match answers.last() {
+            None => 1,
+            Some(last) => last.json()["meta"]["pagination"]["next"].as_u64()?,
+        };
+        let request = Request::get(format!("{POSTS}?limit=50&page={page}&{LISTED}"));
+        self.call(request, now).ok()
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        let posts = answer.json()["posts"].as_array().filter(|_| answer.status == 200)?.clone();
+        let said = |post: &Value| {
+            let at = post["published_at"].as_str().and_then(|at| at.parse().ok());
+            let mut links: Vec<String> =
+                answer::string(post, "canonical_url").into_iter().collect();
+            links.extend(draft::links(post["html"].as_str().unwrap_or_default()));
+            Said { reference: reference(post), at: at.map(Time::from_timestamp), links }
+        };
+        Some(posts.iter().map(said).collect())
+    }
+
     /// What is taken away becomes a draft, which a person can publish again.
     fn amend(&self, deed: &Deed<'_>, _: &Known, answers: &[Response]) -> Amending {
         let path = match deed.id() {
@@ -254,7 +284,7 @@ impl Adapter for Ghost {
         let there = match (found.status, first(found)) {
             (200, Some(there)) => there,
             (404, _) => return Amending::Gone(answer::words(found)),
-            _ => return answer::not_now(found, "cannot look at it"),
+            _ => return answer::not_now(found, "cannot look at it", self.judge(found)),
         };
         match there["status"].as_str() {
             Some("published") => {}
@@ -286,11 +316,18 @@ impl Adapter for Ghost {
                     Effect::Not(Outcome::Unknown { reason })
                 }
             },
+            // The version that the call names is not the newest any more: it is read again.
+            (409, _) if response.json()["errors"][0]["type"] == "UpdateCollisionError" => {
+                Effect::Not(answer::deferred(DeferCause::Collision, response))
+            }
             _ => Effect::of(self.judge(response)),
         }
     }
 }
 
+/// What is read of each post of a list.
+const LISTED: &str =
+    "filter=status:published&formats=html&fields=id,url,canonical_url,published_at,html";
 const LOST: &str = "its draft was answered without an id, and is looked for";
 
 /// The call that publishes a draft. It names the version that it saw, without which Ghost refuses it.
@@ -332,7 +369,7 @@ fn first(response: &Response) -> Option<Value> {
 
 fn reference(post: &Value) -> Reference {
     let id = answer::string(post, "id");
-    Reference { id, url: answer::string(post, "url"), already: false }
+    Reference { id, url: answer::string(post, "url"), ..Reference::default() }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use url::Url;
 use self::ask::Sent;
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, PREFLIGHTS_MAX, Pictures, Piece,
-    Post, Prepare, Said, SecretHeader, Stage, Unfit, answer, compose, picture,
+    Post, Prepare, Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -166,7 +166,7 @@ impl Adapter for Mastodon {
             let request = Request { method: Method::Post, ..Request::get("/api/v2/media") };
             let request = Request { headers: vec![kind], ..request };
             let secrets = vec![self.bearer()].into();
-            return Stage::Call(Call { secrets, bytes: Some(body), ..Call::open(request) });
+            return Stage::Call(Call { secrets, bytes: Some(body.into()), ..Call::open(request) });
         };
         let taken = matches!(made.status, 200 | 202).then(|| made.json());
         let id = taken.and_then(|made| answer::string(&made, "id"));
@@ -221,6 +221,10 @@ impl Adapter for Mastodon {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("account").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let sent = Sent::of(doubt);
         match ask::read(&sent, answers) {
@@ -236,11 +240,15 @@ impl Adapter for Mastodon {
         amend::step(self, deed, answers)
     }
 
-    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, _: &Group, known: &Known, _: Time) -> Option<Call> {
         Some(self.get(ask::newest(known.fact("account")?)))
     }
 
-    fn look_on(&self, _: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, _: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let account = known.fact("account")?;
         match answers.last() {
             None => Some(self.get(ask::newest(account))),
@@ -305,6 +313,6 @@ fn reference(status: &Value) -> Reference {
     Reference {
         id: answer::string(status, "id"),
         url: answer::string(status, "url").or_else(|| answer::string(status, "uri")),
-        already: false,
+        ..Reference::default()
     }
 }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Stage, Unfit, answer, compose, picture,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, picture,
 };
 use crate::config::{Group, MatrixLogin};
 use crate::model::{
@@ -166,7 +166,7 @@ impl Adapter for Matrix {
             let call = self.get(path, known);
             let headers = vec![("content-type".to_owned(), found.kind.mime.to_owned())];
             let request = Request { method: Method::Post, headers, ..call.request };
-            return Stage::Call(Call { request, bytes: Some(found.bytes.to_vec()), ..call });
+            return Stage::Call(Call { request, bytes: Some(found.to_bytes()), ..call });
         };
         if let Some(stage) = expired(made) {
             return stage;
@@ -230,6 +230,10 @@ impl Adapter for Matrix {
         Some(link_to(room, id))
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("user").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let Some(room) = ask::room(doubt.request) else {
             return Ask::Answer(ask::unsure("the stored request names no room"));
@@ -244,12 +248,16 @@ impl Adapter for Matrix {
         amend::step(self, deed, known, answers)
     }
 
-    fn look_around(&self, group: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, _: Time) -> Option<Call> {
         let room = answer::segment(room::id(known, group).ok()?);
         Some(self.get(ask::newest(&room), known))
     }
 
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
         let room = answer::segment(room::id(known, group).ok()?);
         match answers.last() {
             None => Some(self.get(ask::newest(&room), known)),
@@ -276,5 +284,5 @@ fn link_to(room: &str, event: &str) -> String {
 fn reference(room: &str, event: &Value) -> Reference {
     let id = answer::string(event, "event_id");
     let url = id.as_deref().map(|id| link_to(room, id));
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }

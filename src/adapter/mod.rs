@@ -109,6 +109,12 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The account that is logged in, as the platform names it for ever, where a post can be seen or changed
+    /// by its own account alone; it may be shown.
+    fn account(&self, _known: &Known) -> Option<String> {
+        None
+    }
+
     /// How to find out whether a delivery in doubt is there. Called with what a preparation has
     /// just made ready, and with every answer to this question so far, in order.
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask;
@@ -131,27 +137,50 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         }
     }
 
+    /// Whose posts the platform shows. Where it shows any, [`Adapter::look_around`] and [`Adapter::said`]
+    /// read them: for `audit`, for `adopt`, and before a first send.
+    fn shows(&self) -> Shows {
+        Shows::Nothing
+    }
+
     /// The call that shows what our account has lately said to the group, by whatever hand; `None` where
     /// the platform does not show it.
-    fn look_around(&self, _group: &Group, _known: &Known) -> Option<Call> {
+    fn look_around(&self, _group: &Group, _known: &Known, _now: Time) -> Option<Call> {
         None
     }
 
     /// The call that shows what stands where a post is about to go, by whatever hand; the account's own
     /// words, or all that a channel shows. `None` where the platform does not show it.
     fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {
-        self.look_around(piece.group, known)
+        self.look_around(piece.group, known, piece.now)
     }
 
     /// The call for the next page of what our account has said, after these answers; `None` at its end.
-    fn look_on(&self, group: &Group, known: &Known, answers: &[Response]) -> Option<Call> {
-        if answers.is_empty() { self.look_around(group, known) } else { None }
+    fn look_on(
+        &self,
+        group: &Group,
+        known: &Known,
+        answers: &[Response],
+        now: Time,
+    ) -> Option<Call> {
+        if answers.is_empty() { self.look_around(group, known, now) } else { None }
     }
 
     /// What the answer to either shows; `None` where it cannot be read.
     fn said(&self, _group: &Group, _known: &Known, _answer: &Response) -> Option<Vec<Said>> {
         None
     }
+}
+
+/// Whose posts a platform shows, by their links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Nobody's.
+    Nothing,
+    /// Our account's own, by whatever hand.
+    Own,
+    /// All that stands where the group reads, whoever wrote it.
+    All,
 }
 
 /// What becomes of an entry's picture on a platform.
@@ -215,13 +244,27 @@ impl Known {
             return self.clone();
         }
         let secrets = BTreeMap::from([(Self::LOGIN.to_owned(), SecretString::from(login))]);
-        Self { facts: BTreeMap::new(), secrets, learnt: None }
+        // Who only looks at a new login renews it no more than at a known one.
+        let tried = self.facts.get_key_value(Self::TRIED);
+        let facts = tried.map(|(name, at)| (name.clone(), at.clone())).into_iter().collect();
+        Self { facts, secrets, learnt: None }
     }
 
     /// The secret that takes the place of the operator's token, whose life it goes on with.
     pub const RENEWABLE: &'static str = "renewable_token";
     /// When that token dies unless it is renewed, in milliseconds of the epoch.
     pub const DIES: &'static str = "token_dies";
+
+    /// When that was last tried, in milliseconds of the epoch.
+    pub const TRIED: &'static str = "token_tried";
+
+    /// The same, of which nothing is renewed: whoever only looks keeps nothing of what is new, and the old
+    /// token may die with its renewal.
+    #[must_use]
+    pub fn as_it_is(mut self, now: Time) -> Self {
+        self.facts.insert(Self::TRIED.to_owned(), now.as_millis().to_string());
+        self
+    }
 
     /// When the token dies that the platform has renewed, unless it is renewed again.
     #[must_use]
@@ -306,7 +349,7 @@ pub struct Call {
     /// A body that carries secrets, in place of the request's own.
     pub secret_body: Option<SecretString>,
     /// A body that is no text, such as a picture, in place of the others.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<bytes::Bytes>,
 }
 
 impl Call {
@@ -348,6 +391,9 @@ pub struct Post {
     pub length: usize,
     /// The platform's limit in the same unit.
     pub limit: usize,
+    /// How long it was before it was made to fit, in the same unit.
+    #[serde(skip)]
+    pub whole: usize,
     /// Language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -424,7 +470,7 @@ pub enum Amending {
     Later {
         /// How long it asks us to wait.
         wait: Option<Duration>,
-        /// Why.
+        /// Why: what is neither its limits nor our login is the trouble of this one post.
         cause: DeferCause,
         /// In words.
         reason: String,

@@ -1,20 +1,28 @@
 //! What the adapters that carry pictures share: whether one that was fetched can be used, and the form in
 //! which it is uploaded. A picture never keeps its post back: without it, the post says so.
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::{Piece, Stage, Unfit};
 use crate::model::{Header, Request, Response};
 use crate::post::picture::{Kind, Picture};
 
-/// Larger ones are not fetched, whatever a platform takes: each is held in memory once or twice.
-pub(super) const FETCHED_MAX: usize = 16 << 20;
+/// Larger ones are not fetched, whatever a platform takes: each is in memory twice while it is uploaded.
+pub(super) const FETCHED_MAX: usize = 8 << 20;
 
 /// A picture that was fetched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fetched<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) kind: Kind,
+}
+
+impl Fetched<'_> {
+    /// As the body of an upload.
+    pub(super) fn to_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(self.bytes)
+    }
 }
 
 /// What was fetched, if it is a picture of a kind that is taken.

@@ -106,7 +106,7 @@ impl Adapter for Ping {
             // "201 Created and the Location header": where its status is told.
             201 => {
                 let url = response.header("location").map(str::to_owned);
-                Outcome::Published { reference: Reference { id: None, url, already: false } }
+                Outcome::Published { reference: Reference { url, ..Reference::default() } }
             }
             401 => answer::deferred(DeferCause::Credentials, response),
             // "403 Forbidden: in case of key not valid (e.g. key not found, file found but key not in

@@ -7,8 +7,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Adapter, Ask, Call, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, Said, Stage,
-    Unfit, answer, compose, draft, mark,
+    Adapter, Ask, Call, CallSecrets, Doubt, Known, Pictures, Piece, Post, Prepare, Said, Shows,
+    Stage, Unfit, answer, compose, draft, mark,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -192,6 +192,10 @@ impl Adapter for Threads {
         }
     }
 
+    fn account(&self, known: &Known) -> Option<String> {
+        known.fact("account").map(str::to_owned)
+    }
+
     fn ask(&self, doubt: &Doubt<'_>, known: &Known, answers: &[Response]) -> Ask {
         let fields = url::form_urlencoded::parse(doubt.request.body.as_bytes());
         let id = fields.into_iter().find(|(name, _)| name == "creation_id").map(|(_, id)| id);
@@ -212,7 +216,7 @@ impl Adapter for Threads {
             None => return draft::unsure(&format!("cannot look at it ({})", answer::words(state))),
         }
         // It is there; only its own id is not known yet.
-        match (answers.get(1), self.look_around(doubt.piece.group, known)) {
+        match (answers.get(1), self.look_around(doubt.piece.group, known, doubt.piece.now)) {
             (None, Some(call)) => Ask::Call(call),
             (found, _) => {
                 let cutoff = answer::cutoff(doubt.first_sent, doubt.piece.now, state);
@@ -228,10 +232,34 @@ impl Adapter for Threads {
         }
     }
 
-    fn look_around(&self, _: &Group, known: &Known) -> Option<Call> {
+    fn shows(&self) -> Shows {
+        Shows::Own
+    }
+
+    fn look_around(&self, _: &Group, known: &Known, _: Time) -> Option<Call> {
         let fields = "fields=id,permalink,timestamp,text,link_attachment_url";
         let path = format!("/v1.0/{}/threads", account(known).ok()?);
         Some(self.call(get(path, &format!("{fields}&limit={LOOK}")), known))
+    }
+
+    /// <https://developers.facebook.com/docs/graph-api/results#cursors>
+    fn look_on(
+        &self,
+        group: &Group,
+        known: &Known,
+        answers: &[Response],
+        now: Time,
+    ) -> Option<Call> {
+        let mut call = self.look_around(group, known, now)?;
+        if let Some(page) = answers.last() {
+            let paging = &page.json()["paging"];
+            let after =
+                paging["cursors"]["after"].as_str().filter(|_| !paging["next"].is_null())?;
+            let mark = format!("&access_token={}", mark(TOKEN));
+            let path = call.request.path.strip_suffix(&mark)?;
+            call.request.path = format!("{path}&after={}{mark}", answer::segment(after));
+        }
+        Some(call)
     }
 
     fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
@@ -251,7 +279,7 @@ fn said(post: &Value) -> Said {
     let reference = Reference {
         id: answer::string(post, "id"),
         url: answer::string(post, "permalink"),
-        already: false,
+        ..Reference::default()
     };
     Said { reference, at: at.map(Time::from_timestamp), links }
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    SecretHeader, Stage, Unfit, answer, compose, draft,
+    Said, SecretHeader, Shows, Stage, Unfit, answer, compose, draft,
 };
 use crate::config::{Group, Secret};
 use crate::model::{
@@ -220,6 +220,36 @@ impl Adapter for WordPress {
         }
     }
 
+    fn shows(&self) -> Shows {
+        Shows::All
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, now: Time) -> Option<Call> {
+        self.look_on(group, known, &[], now)
+    }
+
+    /// <https://developer.wordpress.org/rest-api/reference/posts/#list-posts>. A page behind the last one is
+    /// an error there, so one that is not full is taken for the last.
+    fn look_on(&self, _: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
+        let is_full = |page: &Response| page.json().as_array().is_some_and(|l| l.len() == PAGE);
+        if answers.last().is_some_and(|last| !is_full(last)) {
+            return None;
+        }
+        let page = answers.len() + 1;
+        let query = format!("status=publish&per_page={PAGE}&page={page}&{LISTED}");
+        Some(self.get(path(api(known), POSTS, &query)))
+    }
+
+    fn said(&self, _: &Group, _: &Known, answer: &Response) -> Option<Vec<Said>> {
+        let posts = answer.json().as_array().filter(|_| answer.status == 200)?.clone();
+        let said = |post: &Value| {
+            let at = post["date_gmt"].as_str().and_then(|at| format!("{at}Z").parse().ok());
+            let links = draft::links(post["content"]["rendered"].as_str().unwrap_or_default());
+            Said { reference: reference(post), at: at.map(Time::from_timestamp), links }
+        };
+        Some(posts.iter().map(said).collect())
+    }
+
     /// What is taken away goes to the bin, from which a person can bring it back.
     /// <https://developer.wordpress.org/rest-api/reference/posts/#delete-a-post>
     fn amend(&self, deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
@@ -248,7 +278,7 @@ impl Adapter for WordPress {
                 }
             },
             (None, 404 | 410) => Amending::Gone(answer::words(found)),
-            (None, _) => answer::not_now(found, "cannot look at it"),
+            (None, _) => answer::not_now(found, "cannot look at it", self.judge(found)),
         }
     }
 
@@ -264,6 +294,9 @@ impl Adapter for WordPress {
     }
 }
 
+/// Posts of one page, and what is read of each.
+const PAGE: usize = 50;
+const LISTED: &str = "_fields=id,link,date_gmt,content";
 const LOST: &str = "its draft was answered without an id, and is looked for";
 /// Where the API is, as a fact.
 const PRETTY: &str = "/wp-json";
@@ -306,5 +339,5 @@ fn is_unseen(post: &Value) -> bool {
 
 fn reference(post: &Value) -> Reference {
     let id = post["id"].as_u64().map(|id| id.to_string());
-    Reference { id, url: answer::string(post, "link"), already: false }
+    Reference { id, url: answer::string(post, "link"), ..Reference::default() }
 }

@@ -107,11 +107,27 @@ Where the platform cannot do it, take it away by hand and say so with --done.
 
 Example: oncecast retract 3f9a --group followers --dry-run";
 
+pub(super) const ADOPT: &str = "\
+Read what the account of a group has posted already, by whatever hand, and take it for what the \
+group has heard: for whoever moves here from another tool, so that nothing is told twice. It is \
+shown first, and asked about; nothing is ever written to the platform.
+
+A post is known by the links that it bears. An entry that is held, owed, settling or in doubt \
+becomes published there; a link that no feed has shown yet is remembered for this group alone. \
+What is being sent at this moment is left as it is. It may be run again at any time.
+
+End the other tool first, or give the group preflight = true while both run. Where a platform \
+shows nothing of what it has (by hand, a webhook), write the links into a file, one a line, with \
+the address of the post behind it where you know it, and use --links. It ends with 1 where not \
+all of the account could be read.
+
+Example: oncecast adopt followers --since 2026-01-31 --dry-run";
+
 pub(super) const AUDIT: &str = "\
 Read what stands on the account of each group, some hundreds of posts back, and hold it against \
 the ledger: posts that are not of it, and posts of one entry that stand there more than once, \
-whoever made them. It changes nothing. Mastodon, Bluesky, Matrix and Discord bots show what they \
-have posted; of the others it says that it cannot be seen. It ends with 1 where something stands \
+whoever made them. It changes nothing. Of a platform that does not show what was posted there it \
+says that it cannot be seen (oncecast platforms KIND tells). It ends with 1 where something stands \
 there twice.
 
 Example: oncecast audit --group followers --json";

@@ -102,6 +102,8 @@ fn every_command_of_the_manual_can_be_typed() {
         "retract 3f9a --group g --dry-run --json",
         "retract 3f9a --done --yes",
         "audit --group g --json",
+        "adopt g --since 2026-01-31 --dry-run --json",
+        "adopt g --links list.txt --yes",
         "stop-all",
         "reload",
         "ledger init",

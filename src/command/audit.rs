@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::adapter::{Said, registry};
+use crate::adapter::Said;
 use crate::cli;
 use crate::config::{Config, Group, Integration};
 use crate::desk::print;
 use crate::desk::verb::{Answer, Verb};
-use crate::ledger::{EntryView, Ledger};
+use crate::ledger::EntryView;
 use crate::model::{Status, Time};
-use crate::wire::{Endpoint, Wire};
+use crate::wire::Wire;
 
-use super::{Failure, Outcome, check, client, exit, whole};
+use super::account::{self, Bound};
+use super::client::House;
+use super::{Failure, Outcome, exit, whole};
 
 /// Pages of an account that are read: some hundreds of posts.
 const PAGES: usize = 8;
@@ -30,6 +32,9 @@ struct Audited {
     /// Why it cannot be seen, where it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     unseen: Option<String>,
+    /// Why older posts were not looked at, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<String>,
     /// Posts that were looked at.
     looked: usize,
     /// Posts that the ledger does not know.
@@ -74,7 +79,7 @@ pub(super) async fn audit(path: &Path, what: cli::Audit) -> Outcome {
         let words = format!("there is no group {name:?}; the config has {}", names.join(", "));
         return Err(Failure::new(exit::NO_INPUT, words));
     }
-    let memory = Memory::open(&config).await?;
+    let house = House::open(&config).await?;
     let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
     let mut audited = Vec::new();
     for group in config.groups.iter().filter(|g| what.group.as_ref().is_none_or(|w| *w == g.name)) {
@@ -82,9 +87,9 @@ pub(super) async fn audit(path: &Path, what: cli::Audit) -> Outcome {
         else {
             continue;
         };
-        audited.push(one(&config, integration, group, &wire, &memory).await?);
+        audited.push(one(&config, integration, group, &wire, &house).await?);
     }
-    memory.close().await?;
+    house.close().await?;
     if what.json {
         print::json(&audited);
     } else {
@@ -99,6 +104,9 @@ fn show(audited: &Audited) {
         return print::out(&format!("{}: cannot be seen: {why}\n", audited.group));
     }
     print::out(&format!("{}: {} posts looked at\n", audited.group, audited.looked));
+    if let Some(why) = &audited.partial {
+        print::out(&format!("  not all: {why}\n"));
+    }
     for twice in &audited.twice {
         print::out(&format!(
             "  stands there {} times: {} {}\n",
@@ -120,44 +128,49 @@ async fn one(
     integration: &Integration,
     group: &Group,
     wire: &Arc<Wire>,
-    memory: &Memory<'_>,
+    house: &House<'_>,
 ) -> Result<Audited, Failure> {
     let mut audited = Audited {
         group: group.name.clone(),
         unseen: None,
+        partial: None,
         looked: 0,
         unknown: Vec::new(),
         twice: Vec::new(),
     };
-    let said = match look(config, integration, group, wire).await {
-        Ok(said) => said,
-        Err(why) => {
-            audited.unseen = Some(why);
-            return Ok(audited);
-        }
-    };
+    let account::Account { said, everybody, partial } =
+        match account::read(config, integration, group, wire, Bound::pages(PAGES)).await {
+            Ok(account) => account,
+            Err(why) => {
+                audited.unseen = Some(why);
+                return Ok(audited);
+            }
+        };
+    audited.partial = partial;
     audited.looked = said.len();
     let mut tells: BTreeMap<String, (String, Vec<Found>)> = BTreeMap::new();
     for said in &said {
         let mut known = false;
         let mut of: Option<(String, String)> = None;
         for link in said.links.iter().take(LINKS_MAX) {
-            for entry in memory.find(link).await? {
+            for entry in find(house, link).await? {
                 known |= is_ours(said, &entry, &group.name);
                 of.get_or_insert((entry.id.short(), entry.entry.title.clone()));
             }
         }
         if let (false, Some(url)) = (known, &said.reference.url) {
-            for entry in memory.find(url).await? {
+            for entry in find(house, url).await? {
                 known |= is_ours(said, &entry, &group.name);
             }
         }
+        let is_of_the_blog = of.is_some();
         // A link that leads nowhere we know is as good a name for what it tells of.
-        if let Some((id, title)) = of.or_else(|| Some((said.links.first()?.clone(), String::new())))
-        {
+        let named = || Some((said.links.first()?.clone(), String::new()));
+        if let Some((id, title)) = of.or_else(|| named().filter(|_| !everybody)) {
             tells.entry(id).or_insert((title, Vec::new())).1.push(Found::of(said));
         }
-        if !known {
+        // What others say where everybody may speak is theirs, as long as it is not of the blog.
+        if !known && (is_of_the_blog || !everybody) {
             audited.unknown.push(Found::of(said));
         }
     }
@@ -178,67 +191,12 @@ fn is_ours(said: &Said, entry: &EntryView, group: &str) -> bool {
     })
 }
 
-/// What an account has said, newest first, as far back as it is read.
-async fn look(
-    config: &Config,
-    integration: &Integration,
-    group: &Group,
-    wire: &Arc<Wire>,
-) -> Result<Vec<Said>, String> {
-    let adapter = registry::build(integration);
-    let endpoint = Endpoint { base: integration.url.clone(), timeout: integration.timeout };
-    let known = check::logged_in(config, integration, group, wire).await?;
-    let (mut answers, mut all) = (Vec::new(), Vec::new());
-    while answers.len() < PAGES {
-        let Some(call) = adapter.look_on(group, &known, &answers) else { break };
-        let answer = wire.call(&call, &endpoint).await.map_err(|e| e.to_string())?;
-        let said = adapter.said(group, &known, &answer);
-        let said = said.ok_or_else(|| format!("status {}: {}", answer.status, answer.excerpt()))?;
-        all.extend(said);
-        answers.push(answer);
-    }
-    if answers.is_empty() {
-        return Err("the platform does not show what an account has posted".to_owned());
-    }
-    Ok(all)
-}
-
-/// Who knows what was sent: the daemon where one runs, else the ledger.
-enum Memory<'a> {
-    Daemon(&'a Config),
-    Ledger(Arc<dyn Ledger>),
-}
-
-impl<'a> Memory<'a> {
-    async fn open(config: &'a Config) -> Result<Self, Failure> {
-        if client::ask_daemon(config, &Verb::Status).await?.is_some() {
-            return Ok(Self::Daemon(config));
-        }
-        client::needs_ledger(config)?;
-        Ok(Self::Ledger(client::open(config).await?))
-    }
-
-    async fn find(&self, what: &str) -> Result<Vec<EntryView>, Failure> {
-        match self {
-            Self::Ledger(ledger) => Ok(ledger.find(what).await?),
-            Self::Daemon(config) => {
-                let verb = Verb::Why { entry: what.to_owned() };
-                match client::ask_daemon(config, &verb).await {
-                    Ok(Some(Answer::Why { entry, .. })) => Ok(vec![*entry]),
-                    Err(error) if [exit::NO_INPUT, exit::REFUSED].contains(&error.code) => {
-                        Ok(Vec::new())
-                    }
-                    Err(error) => Err(error),
-                    Ok(_) => Err(Failure::new(exit::UNAVAILABLE, "the daemon has ended meanwhile")),
-                }
-            }
-        }
-    }
-
-    async fn close(self) -> Result<(), Failure> {
-        match self {
-            Self::Daemon(_) => Ok(()),
-            Self::Ledger(ledger) => Ok(ledger.close().await?),
-        }
+/// The entries that something means, as whoever knows what was sent tells.
+async fn find(house: &House<'_>, what: &str) -> Result<Vec<EntryView>, Failure> {
+    match house.ask(Verb::Why { entry: what.to_owned() }).await {
+        Ok(Answer::Why { entry, .. }) => Ok(vec![*entry]),
+        Ok(_) => Err(Failure::new(exit::UNAVAILABLE, "the daemon answered something else")),
+        Err(error) if [exit::NO_INPUT, exit::REFUSED].contains(&error.code) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }

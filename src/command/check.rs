@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Prepare, registry};
+use crate::adapter::{Adapter, Known, PREFLIGHTS_MAX, Piece, Post, Prepare, Shows, registry};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Group, Integration};
 use crate::daemon::place_of;
@@ -24,36 +24,44 @@ use super::{Failure, Outcome, client, exit, run};
 const CLOCK_MIN_MS: u64 = 1_767_225_600_000;
 
 /// One thing that was looked at.
+#[derive(Default)]
 struct Finding {
     what: String,
     fault: Option<String>,
+    /// What is no fault, and better known beforehand.
+    notes: Vec<String>,
 }
 
 pub(super) async fn check(place: Result<PathBuf, Failure>, json: bool) -> Outcome {
     let path = place?;
     let config = run::load(&path)?;
-    let mut findings = vec![Finding { what: format!("config {}", path.display()), fault: None }];
+    let mut findings =
+        vec![Finding { what: format!("config {}", path.display()), ..Finding::default() }];
     let now = SystemClock.now();
     findings.push(Finding {
         what: format!("clock says {now}"),
         fault: (now.as_millis() < CLOCK_MIN_MS)
             .then(|| "the clock has not been set: caps and dates would be wrong".to_owned()),
+        ..Finding::default()
     });
     findings.push(ledger(&config).await);
     let wire = Wire::open().map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
     for integration in &config.integrations {
         for group in config.groups.iter().filter(|g| g.integration == integration.name) {
-            findings.push(Finding {
-                what: format!("group {} through {}", group.name, integration.name),
-                fault: credentials(&config, integration, group, &wire).await.err(),
-            });
+            let what = format!("group {} through {}", group.name, integration.name);
+            let found = credentials(&config, integration, group, &wire).await;
+            let (fault, notes) = match found {
+                Ok(notes) => (None, notes),
+                Err(fault) => (Some(fault), Vec::new()),
+            };
+            findings.push(Finding { what, fault, notes });
         }
     }
     let faults = findings.iter().filter(|f| f.fault.is_some()).count();
     if json {
         let list: Vec<_> = findings
             .iter()
-            .map(|f| json!({ "what": f.what, "ok": f.fault.is_none(), "fault": f.fault }))
+            .map(|f| json!({ "what": f.what, "ok": f.fault.is_none(), "fault": f.fault, "notes": f.notes }))
             .collect();
         print::json(&json!({
             "schema_version": 1,
@@ -62,11 +70,12 @@ pub(super) async fn check(place: Result<PathBuf, Failure>, json: bool) -> Outcom
             "findings": list,
         }));
     } else {
-        for Finding { what, fault } in &findings {
+        for Finding { what, fault, notes } in &findings {
             match fault {
                 None => print::out(&format!("ok    {what}\n")),
                 Some(fault) => print::out(&format!("FAIL  {what}\n      {fault}\n")),
             }
+            notes.iter().for_each(|note| print::out(&format!("      note: {note}\n")));
         }
         for warning in &config.warnings {
             print::out(&format!("note  {warning}\n"));
@@ -78,11 +87,15 @@ pub(super) async fn check(place: Result<PathBuf, Failure>, json: bool) -> Outcom
 /// Whether the ledger can be used; a daemon that has it open is asked.
 async fn ledger(config: &Config) -> Finding {
     let path = config.ledger.path.display();
-    let found = |fault| Finding { what: format!("ledger {path}"), fault };
+    let found = |fault| Finding { what: format!("ledger {path}"), fault, notes: Vec::new() };
     match client::ask_daemon(config, &Verb::Status).await {
         Ok(Some(Answer::Status { healthy, .. })) => {
             let fault = (!healthy).then(|| "the daemon is not healthy: oncecast status".to_owned());
-            return Finding { what: format!("ledger {path}, in use by the daemon"), fault };
+            return Finding {
+                what: format!("ledger {path}, in use by the daemon"),
+                fault,
+                notes: Vec::new(),
+            };
         }
         Err(error) => return found(Some(error.to_string())),
         _ => {}
@@ -91,7 +104,7 @@ async fn ledger(config: &Config) -> Finding {
         Ok(false) => {}
         Ok(true) => {
             let what = format!("ledger {path} will be made at the first start");
-            return Finding { what, fault: None };
+            return Finding { what, ..Finding::default() };
         }
         Err(error) => return found(Some(error.to_string())),
     }
@@ -122,9 +135,19 @@ async fn credentials(
     integration: &Integration,
     group: &Group,
     wire: &Arc<Wire>,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     let known = logged_in(config, integration, group, wire).await?;
-    sample(registry::build(integration).as_ref(), group, &known)
+    let adapter = registry::build(integration);
+    sample(adapter.as_ref(), group, &known)?;
+    let mut notes = Vec::new();
+    notes.extend(group.template.as_ref().and_then(|_| overruns(adapter.as_ref(), group, &known)));
+    if adapter.shows() == Shows::Nothing {
+        notes.push(
+            "what is posted there cannot be read: audit, adopt and preflight see nothing of it"
+                .to_owned(),
+        );
+    }
+    Ok(notes)
 }
 
 /// What a login brings, of which nothing is kept.
@@ -138,6 +161,7 @@ pub(super) async fn logged_in(
     let endpoint = Endpoint { base: integration.url.clone(), timeout: integration.timeout };
     let login = crate::flow::deliver::login_of(integration);
     let known = Sessions::beside(&config.ledger.path).load(&integration.name, &login);
+    let known = known.as_it_is(SystemClock.now());
     let mut answers = Vec::new();
     for _ in 0..=PREFLIGHTS_MAX {
         match adapter.prepare(&known, &answers, group, SystemClock.now()) {
@@ -161,11 +185,43 @@ fn sample(adapter: &dyn Adapter, group: &Group, known: &Known) -> Result<(), Str
         summary: "What it says.".to_owned(),
         ..Entry::default()
     };
+    composed(adapter, group, known, &entry).map(drop)
+}
+
+fn composed(
+    adapter: &dyn Adapter,
+    group: &Group,
+    known: &Known,
+    entry: &Entry,
+) -> Result<Post, String> {
     let entry_id = EntryId::from_fingerprint(&Fingerprint::of("oncecast/check/1", &[]));
     let key = IdempotencyKey::of(&entry_id, &group.name, 0);
     let now = SystemClock.now();
-    let piece = Piece { entry: &entry, entry_id, group, key: &key, opened: now, number: 0, now };
-    compose::compose(adapter, &piece, known).map(drop)
+    let piece = Piece { entry, entry_id, group, key: &key, opened: now, number: 0, now };
+    compose::compose(adapter, &piece, known).map(|(post, _)| post)
+}
+
+/// What a template makes of a post as most are, where that is more than fits.
+fn overruns(adapter: &dyn Adapter, group: &Group, known: &Known) -> Option<String> {
+    let words = |length: usize| "some words ".repeat(length / 11 + 1)[..length].trim().to_owned();
+    let (title, summary, content) = (words(60), words(150), words(1_500));
+    let entry = Entry {
+        title,
+        summary,
+        content,
+        link: Some("https://blog.example/2026/01/02/a-post-with-a-title-of-its-own".to_owned()),
+        author: Some("Ann Author".to_owned()),
+        categories: vec!["writing".to_owned(), "travel".to_owned()],
+        ..Entry::default()
+    };
+    let post = composed(adapter, group, known, &entry).ok()?;
+    (post.whole > post.limit).then(|| {
+        format!(
+            "its template makes {} of an ordinary post (a title of 60 characters, a summary of 150, a text \
+             of 1500), and {} fit: what is too much is cut",
+            post.whole, post.limit
+        )
+    })
 }
 
 /// `status`: 0 where all is well, 1 where something needs a person.

@@ -88,6 +88,40 @@ pub(super) async fn ask(config: &Config, verb: Verb) -> Result<Answer, Failure> 
     answer
 }
 
+/// Whoever can answer several questions, one after the other.
+pub(super) enum House<'a> {
+    /// The daemon that runs.
+    Daemon(&'a Config),
+    /// The ledger, while no daemon has it.
+    Ledger(Arc<dyn Ledger>),
+}
+
+impl<'a> House<'a> {
+    pub(super) async fn open(config: &'a Config) -> Result<Self, Failure> {
+        if ask_daemon(config, &Verb::Status).await?.is_some() {
+            return Ok(Self::Daemon(config));
+        }
+        needs_ledger(config)?;
+        Ok(Self::Ledger(open(config).await?))
+    }
+
+    pub(super) async fn ask(&self, verb: Verb) -> Result<Answer, Failure> {
+        match self {
+            Self::Ledger(ledger) => perform(ledger.as_ref(), verb, &who()).await,
+            Self::Daemon(config) => ask_daemon(config, &verb)
+                .await?
+                .ok_or_else(|| Failure::new(exit::UNAVAILABLE, "the daemon has ended meanwhile")),
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::Daemon(_) => Ok(()),
+            Self::Ledger(ledger) => Ok(ledger.close().await?),
+        }
+    }
+}
+
 /// Who types this, for the journal.
 pub(super) fn who() -> String {
     format!("uid {}", rustix::process::getuid().as_raw())

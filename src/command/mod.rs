@@ -1,5 +1,7 @@
 //! One file a command.
 
+mod account;
+mod adopt;
 mod audit;
 mod check;
 mod client;
@@ -59,6 +61,7 @@ pub async fn perform(cli: Cli) -> Outcome {
         Command::Realias(what) => realias::realias(&bare(&place()?)?, what).await,
         Command::Replay(what) => replay::replay(&place()?, what).await,
         Command::Audit(what) => audit::audit(&place()?, what).await,
+        Command::Adopt(what) => adopt::adopt(&place()?, what).await,
         Command::Retract(what) => retract::retract(&place()?, what).await,
         command => talk::talk(&bare(&place()?)?, command).await,
     }

@@ -153,6 +153,7 @@ pub(super) fn show(answer: &Answer) {
             }
         }
         Answer::Retract { entry, steps } => super::retract::show(entry, steps),
+        Answer::Adopt { steps } => steps.iter().for_each(super::adopt::step),
         Answer::Realias { realiased } => super::realias::told(realiased),
         Answer::Plan { feeds } => super::plan::show(feeds),
         Answer::Why { entry, history, guarantees } => why(entry, history, guarantees),

@@ -75,6 +75,8 @@ pub struct Description {
     pub publish: Publish,
     /// How to find out whether a post is there.
     pub find: Option<Find>,
+    /// How all that stands there is listed, newest first; each post is read as `find` says.
+    pub posts: Option<Posts>,
     /// How a post is given another text; `id` and `url` are what it told of it.
     pub update: Option<Amendment>,
     /// How a post is taken away.
@@ -404,6 +406,23 @@ pub struct Find {
     pub id: Option<String>,
     /// Where its URL stands in it, or a template over `id`, `answer` (the post) and `base`.
     pub url: Option<String>,
+}
+
+/// How all that stands there is listed, page by page: for `audit`, for `adopt`, and to notice other tools.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Posts {
+    /// The call; `page` counts from 1, `cursor` is what the last page said comes next, and `before` the id of
+    /// its oldest post. What has none of them has one page.
+    pub call: Outline,
+    /// Where a page says what comes next: a JSON pointer. Where nothing stands there, it is the last.
+    pub next: Option<String>,
+    /// What a page is that is the last; one without posts always is.
+    #[serde(default)]
+    pub last: Vec<When>,
+    /// Whether others' posts are among them.
+    #[serde(default)]
+    pub everybody: bool,
 }
 
 /// A field, and what must stand there.

@@ -249,12 +249,11 @@ fn preflight(
     if table.read(&key, out) != Some(true) {
         return false;
     }
-    let able = ["mastodon", "bluesky", "matrix", "discord"];
     // What is found by our own key alone is never another's.
     let shows = |found: &Find| !found.link.is_empty() || !found.text.is_empty();
     let can = match description {
         Some(description) => description.find.as_ref().is_some_and(shows),
-        None => kind.is_none_or(|kind| able.contains(&kind)),
+        None => kind.is_none_or(|kind| super::pages::SHOWN.contains(&kind)),
     };
     if let Some(kind) = kind.filter(|_| !can) {
         let what = format!("{kind} does not show what others have posted there");

@@ -25,16 +25,29 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(kind, _)| *kind).chain(Description::kinds())
 }
 
+/// Kinds without a description whose posts can be read, whoever made them; each adapter says the same.
+pub(super) const SHOWN: [&str; 7] =
+    ["mastodon", "bluesky", "matrix", "discord", "threads", "wordpress", "ghost"];
+
+const READ: &str = "What is posted there can be read: `audit`, `adopt` and `preflight` see it.";
+const UNREAD: &str =
+    "What is posted there cannot be read: `audit`, `adopt` and `preflight` see nothing of it.";
+
 /// The page of a kind.
 #[must_use]
 pub fn page(kind: &str) -> Option<String> {
+    let told = |shows| if shows { READ } else { UNREAD };
     if let Some((_, page)) = PAGES.iter().find(|(known, _)| *known == kind) {
-        return Some((*page).to_owned());
+        // What a custom one shows its own description says.
+        let told = if kind == "custom" { "" } else { told(SHOWN.contains(&kind)) };
+        return Some(format!("{page}\n{told}").trim_end().to_owned() + "\n");
     }
     let text = Description::shipped(kind)?;
     let head = text.lines().map_while(|line| line.strip_prefix("# "));
     let head = head.collect::<Vec<_>>().join("\n");
-    Some(format!("{head}\n\n{}", lines_of(kind, &Description::parse(text).ok()?)))
+    let description = Description::parse(text).ok()?;
+    let (lines, told) = (lines_of(kind, &description), told(description.posts.is_some()));
+    Some(format!("{head}\n\n{lines}\n{told}\n"))
 }
 
 /// The lines of a config that a description wants, with what stands where.

@@ -7,7 +7,7 @@ pub mod plan;
 pub mod systemd;
 mod workers;
 
-use crate::config::{Config, MACHINE_ID, Platform};
+use crate::config::{Config, Group, Integration, MACHINE_ID, Platform};
 use crate::ledger::embedded::Place;
 use crate::ledger::{Audience, Lane, Policy, Setup};
 
@@ -32,6 +32,9 @@ pub fn place_of(config: &Config) -> Place {
 #[must_use]
 pub fn setup_of(config: &Config) -> Setup {
     let guard = &config.guard;
+    let is = |group: &Group, kind: fn(&Platform) -> bool| {
+        config.integrations.iter().any(|i| i.name == group.integration && kind(&i.platform))
+    };
     Setup {
         policy: Policy {
             settle: guard.settle,
@@ -52,15 +55,48 @@ pub fn setup_of(config: &Config) -> Setup {
             .map(|g| Audience {
                 name: g.name.clone(),
                 lane: g.integration.clone(),
+                home: config
+                    .integrations
+                    .iter()
+                    .find(|i| i.name == g.integration)
+                    .map(|i| home_of(i, g))
+                    .unwrap_or_default(),
                 feeds: g.feeds.clone(),
                 when_absent: g.when_absent,
                 upkeep: g.upkeep,
                 rules: g.rules.clone(),
-                by_hand: config
-                    .integrations
-                    .iter()
-                    .any(|i| i.name == g.integration && matches!(i.platform, Platform::ByHand)),
+                edits_stay: is(g, |p| matches!(p, Platform::Matrix { .. })),
+                by_hand: is(g, |p| matches!(p, Platform::ByHand)),
             })
             .collect(),
     }
+}
+
+/// Where a group's posts stand, as far as that decides what names them: another answer where a post of
+/// before can no longer be named.
+fn home_of(integration: &Integration, group: &Group) -> String {
+    let mut home = integration.platform.kind().to_owned();
+    // These name posts for the whole world, wherever the account lives.
+    if !matches!(integration.platform, Platform::Bluesky { .. } | Platform::Matrix { .. }) {
+        let mut url = integration.url.clone();
+        url.set_query(None);
+        home += &format!(" at {url}");
+    }
+    // These name the room in every receipt.
+    let tells_room = matches!(
+        integration.platform,
+        Platform::Matrix { .. } | Platform::Discord { .. } | Platform::DiscordWebhook { .. }
+    );
+    if let Some(room) = group.room.as_ref().filter(|_| !tells_room) {
+        home += &format!(", in {room}");
+    }
+    if let Platform::Described { user, set, .. } = &integration.platform {
+        if let Some(user) = user {
+            home += &format!(", as {user}");
+        }
+        for (name, value) in set.iter().chain(&group.set) {
+            home += &format!(", {name} {value}");
+        }
+    }
+    home
 }

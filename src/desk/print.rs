@@ -61,8 +61,10 @@ fn more(view: &DeliveryView) -> String {
         Status::Published { receipt } => {
             let there = receipt.reference.url.clone().or(receipt.reference.id.clone());
             let mut there = there.unwrap_or_default();
-            if receipt.how == How::Elsewhere {
-                there.push_str(", by another hand");
+            match receipt.how {
+                How::Elsewhere => there.push_str(", by another hand"),
+                How::Adopted => there.push_str(&format!(", adopted, of {}", receipt.at)),
+                How::Answered | How::Asked | How::Person => {}
             }
             match &view.amend {
                 Some(amend) if amend.is_stuck() => format!(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::adopt::{Adopt, AdoptStep, Stands};
 use crate::ledger::{
     DeliveryView, EntryView, Foresight, Intake, Ledger, Realiased, Replay, ReplayStep, Retract,
     RetractStep, Selection, Sight, Verdict, journal,
@@ -36,6 +37,8 @@ pub enum Verb {
     Withdraw { entry: String, group: Option<String>, reason: String },
     /// Take away what readers have; `done`: a person has done so.
     Retract { entry: String, group: Option<String>, done: bool, dry_run: bool },
+    /// What stands on a group's account, for what the group has heard.
+    Adopt { group: String, posts: Vec<Stands>, dry_run: bool },
     /// Which held entries of a feed may be known ones; confirmed by the token of that answer, they are.
     Realias { feed: String, confirmed: Option<String> },
     /// Stop lanes; `None` is all of them.
@@ -82,6 +85,8 @@ pub enum Answer {
     Retract { entry: Box<EntryView>, steps: Vec<RetractStep> },
     /// Deliveries that were moved.
     Moved { deliveries: Vec<DeliveryView> },
+    /// What is made of the links of such posts.
+    Adopt { steps: Vec<AdoptStep> },
     /// Held entries, and the known ones that they may be, or are now.
     Realias { realiased: Realiased },
     /// Lanes that were moved.
@@ -171,6 +176,10 @@ pub async fn perform(ledger: &dyn Ledger, verb: Verb, who: &str) -> Result<Answe
             let selection = Selection { entry: entry.number, group };
             let steps = ledger.retract(Retract { selection, done, dry_run }, by()).await?;
             Ok(Answer::Retract { entry: Box::new(entry), steps })
+        }
+        Verb::Adopt { group, posts, dry_run } => {
+            let steps = ledger.adopt(Adopt { group, posts, dry_run }, by()).await?;
+            Ok(Answer::Adopt { steps })
         }
         Verb::Realias { feed, confirmed } => {
             let realiased = ledger.realias(&feed, confirmed, by()).await?;

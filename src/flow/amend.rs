@@ -4,7 +4,9 @@
 use crate::adapter::{Amending, Deed, PREFLIGHTS_MAX, Post};
 use crate::config::Group;
 use crate::ledger::{AmendClaim, AmendSettled, AmendSpent, AmendWork, LedgerError, Moot};
-use crate::model::{Amend, Change, Effect, Fingerprint, Outcome, Request, Response, Stand};
+use crate::model::{
+    Amend, Change, DeferCause, Effect, Fingerprint, Outcome, Request, Response, Stand,
+};
 
 use super::compose;
 use super::deliver::{LEDGER_REST, Lane, Next};
@@ -17,29 +19,37 @@ impl Lane {
     /// Where the ledger cannot be used.
     pub async fn amend(&mut self, work: &AmendWork) -> Result<Next, LedgerError> {
         let Some(group) = self.groups.get(&work.due.group).cloned() else { return Ok(Next::Bell) };
+        if let Some(why) = &work.hindered {
+            return self.moot(work, Moot::Cannot(why.clone())).await;
+        }
         if let Err(next) = self.prepare(&group).await? {
             return Ok(next);
+        }
+        if let Some(why) = self.is_another_account(work) {
+            return self.moot(work, Moot::Cannot(why)).await;
         }
         if let Err(wait) = self.pacer.step() {
             return Ok(Next::Wait(wait));
         }
-        // A call that may have been heard is made again as it was.
-        let (request, saying) = match (work.request.clone(), work.change) {
-            (Some(request), _) => (request, None),
-            (None, Change::Retract) => match self.plan_change(work, &group, None).await? {
-                Ok(request) => (request, None),
+        let post = match work.change {
+            Change::Retract => None,
+            Change::Update => match self.compose_change(work, &group) {
+                Ok(post) => Some(post),
+                Err(moot) => return self.moot(work, moot).await,
+            },
+        };
+        let planned = match (&work.request, work.change) {
+            // It is away after it whatever it was before.
+            (Some(frozen), Change::Retract) => frozen.clone(),
+            _ => match self.plan_change(work, &group, post.as_ref()).await? {
+                Ok(request) => request,
                 Err(next) => return Ok(next),
             },
-            (None, Change::Update) => {
-                let post = match self.compose_change(work, &group) {
-                    Ok(post) => post,
-                    Err(moot) => return self.moot(work, moot).await,
-                };
-                match self.plan_change(work, &group, Some(&post)).await? {
-                    Ok(request) => (request, Some(says(&post))),
-                    Err(next) => return Ok(next),
-                }
-            }
+        };
+        // A call that may have been heard is made again as it was, once it is known that the post is there.
+        let (request, saying) = match &work.request {
+            Some(frozen) => (frozen.clone(), None),
+            None => (planned, post.as_ref().map(says)),
         };
         let secrets = match self.authorise(&request, &work.due.key).await? {
             Ok(secrets) => secrets,
@@ -65,6 +75,17 @@ impl Lane {
         }
     }
 
+    /// Why the account that is logged in cannot be asked about the post, where it is not its own.
+    fn is_another_account(&self, work: &AmendWork) -> Option<String> {
+        let (was, is) = (work.receipt.reference.account.as_ref()?, self.account()?);
+        let by_hand = match work.change {
+            Change::Update => "change it by hand",
+            Change::Retract => "take it away by hand, then say so: oncecast retract ENTRY --done",
+        };
+        let why = || format!("it was posted as {was}, and {} is {is} now: {by_hand}", self.name);
+        (*was != is).then(why)
+    }
+
     /// What the post is to say, where that is another thing than it says.
     fn compose_change(&self, work: &AmendWork, group: &Group) -> Result<Post, Moot> {
         let piece = self.piece(&work.due, group);
@@ -73,6 +94,9 @@ impl Lane {
             compose::compose(self.adapter.as_ref(), &piece, self.known()).map(|(post, _)| post)
         };
         let post = composed(&work.due.entry).map_err(Moot::Cannot)?;
+        if work.request.is_some() {
+            return Ok(post);
+        }
         // Made by the rules of today, so that another template alone changes no post.
         let before = match (&work.said, &work.was) {
             (Some(said), _) => Some(said.clone()),
@@ -104,17 +128,28 @@ impl Lane {
                     answers.push(answer.unwrap_or_else(|e| stage::unanswered(&e.to_string())));
                     continue;
                 }
+                Amending::Later { wait, cause: DeferCause::Overloaded, reason } => {
+                    Moot::Later { wait, why: reason }
+                }
                 Amending::Later { wait, cause, reason } => {
+                    if cause == DeferCause::RateLimited {
+                        let moot = Moot::Later { wait, why: reason.clone() };
+                        self.moot(work, moot).await?;
+                    }
                     return self.staged_later(wait, cause, reason).await.map(Err);
                 }
-                Amending::Same => Moot::Same,
+                // What a call that is on its way says may be another thing.
+                Amending::Same => match &work.request {
+                    Some(frozen) => return Ok(Ok(frozen.clone())),
+                    None => Moot::Same,
+                },
                 Amending::Gone(why) => Moot::Gone(why),
                 Amending::Cannot(why) => Moot::Cannot(why),
             };
             return self.moot(work, moot).await.map(Err);
         }
         let why = format!("what must be known first took more than {PREFLIGHTS_MAX} calls");
-        self.troubled(why, None).await
+        self.moot(work, Moot::Later { wait: None, why }).await.map(Err)
     }
 
     async fn moot(&self, work: &AmendWork, moot: Moot) -> Result<Next, LedgerError> {
@@ -124,6 +159,10 @@ impl Lane {
             Moot::Gone(why) => {
                 tracing::info!(entry.id = %entry, group.name = %group, reason = %why,
                     "{}: it is not there any more", work.change.word());
+            }
+            Moot::Later { why, .. } => {
+                tracing::warn!(entry.id = %entry, group.name = %group, reason = %why,
+                    "{}: not now; again later", work.change.word());
             }
             Moot::Cannot(why) => {
                 tracing::error!(entry.id = %entry, group.name = %group, reason = %why,

@@ -316,6 +316,11 @@ impl Lane {
         }
     }
 
+    /// The account that is logged in, where that is of any matter to its posts.
+    pub(super) fn account(&self) -> Option<String> {
+        self.adapter.account(&self.known)
+    }
+
     pub(super) const fn known(&self) -> &Known {
         &self.known
     }

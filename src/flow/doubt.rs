@@ -30,7 +30,8 @@ impl Lane {
         let question =
             Doubt { piece, request: &request, first_sent: doubt.first_sent, alone: doubt.alone };
         let can_ask = match self.ask(&question).await {
-            Some(Found::There(reference)) => {
+            Some(Found::There(mut reference)) => {
+                reference.account = self.account();
                 let verdict = Verdict::Asked(Found::There(reference));
                 let status = self.parts.ledger.resolve(due.id, verdict, WHO.to_owned()).await?;
                 if let Status::Published { receipt } = status {

@@ -43,10 +43,11 @@ impl Lane {
             return self.troubled(unseen(&why), None).await;
         };
         let found = self.among(due, &said).await?;
-        let Some(reference) = found else {
+        let Some(mut reference) = found else {
             self.asked = Some((due.id, Mark::here()));
             return Ok(Ok(()));
         };
+        reference.account = self.account();
         tracing::warn!(entry.id = %due.entry_id.short(), group.name = %due.group,
             url = reference.url.as_deref(), "it stands there already, by another hand: not sent");
         let who = "daemon".to_owned();

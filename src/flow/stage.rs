@@ -1,12 +1,18 @@
 //! What stands at a platform before the publish call: drafts and uploads, which no reader sees. They are
 //! written down before the claim, so that a crash between the two finds them again.
 
+use tokio::sync::Semaphore;
+
 use crate::adapter::{Known, PREFLIGHTS_MAX, Piece, Post, Stage};
 use crate::config::Group;
 use crate::ledger::{DueWork, LedgerError};
 use crate::model::{DeferCause, Outcome, Request, Response, Staged};
 
 use super::deliver::{Lane, Next};
+
+/// So many pictures are in memory at a time, from their first byte to the end of their upload: every lane
+/// that carries one wants it at the same bell.
+static PICTURES: Semaphore = Semaphore::const_new(2);
 
 /// Between two looks at what a platform has not yet made ready.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -25,6 +31,7 @@ impl Lane {
         }
         let mut answers = Vec::new();
         let mut before: Option<Request> = None;
+        let mut room = None;
         for _ in 0..=PREFLIGHTS_MAX {
             let piece = self.piece(due, group);
             match self.adapter.stage(post, &piece, self.known(), &answers) {
@@ -41,6 +48,9 @@ impl Lane {
                     return Ok(if stands { Ok(request) } else { Err(Next::Again) });
                 }
                 Stage::Fetch { url, max } => {
+                    if room.is_none() {
+                        room = PICTURES.acquire().await.ok();
+                    }
                     let picture = self.parts.wire.picture(&url, max).await;
                     answers.push(picture.unwrap_or_else(|why| unanswered(&why)));
                 }
@@ -97,7 +107,7 @@ impl Lane {
                 self.parts.ledger.trouble(&self.name, reason.clone(), None, true).await?;
                 self.renew(&Outcome::Deferred { wait, cause, reason }).await?;
             }
-            DeferCause::RateLimited | DeferCause::Overloaded => {
+            DeferCause::RateLimited | DeferCause::Overloaded | DeferCause::Collision => {
                 let rested: Result<(), Next> = self.troubled(reason, wait).await?;
                 return Ok(rested.err().unwrap_or(Next::Again));
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::adapter::Said;
+use crate::adapter::{Said, Shows};
 use crate::clock::Mark;
 use crate::config::Group;
 use crate::ledger::{DeliveryView, LedgerError};
@@ -25,13 +25,20 @@ impl Lane {
     /// Looks whether somebody else posts the blog's news to a group's account. What cannot be seen is no
     /// reason to stop.
     pub(super) async fn look_around(&mut self, group: &Group) {
+        // Where everybody may speak, somebody else will tell of our posts, and does no harm.
+        if self.adapter.shows() == Shows::All {
+            return;
+        }
         // What is claimed is sent first.
         if self.follows.has_claimed()
             || self.looked.get(&group.name).is_some_and(|mark| mark.elapsed() < EVERY)
         {
             return;
         }
-        let Some(call) = self.adapter.look_around(group, self.known()) else { return };
+        let Some(call) = self.adapter.look_around(group, self.known(), self.parts.clock.now())
+        else {
+            return;
+        };
         self.looked.insert(group.name.clone(), Mark::here());
         let answer = match self.parts.wire.call(&call, self.endpoint()).await {
             Ok(answer) if answer.status == 200 => answer,

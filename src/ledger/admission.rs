@@ -10,6 +10,7 @@ mod habits;
 mod learn;
 mod look;
 mod names;
+mod window;
 
 use crate::clock;
 use crate::model::identity::{Sketch, own_signs};

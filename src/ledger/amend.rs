@@ -164,6 +164,8 @@ pub struct AmendWork {
     pub change: Change,
     /// The post.
     pub receipt: Receipt,
+    /// Why no call is to be made for it, where that is so.
+    pub hindered: Option<String>,
     /// The call of an earlier try of which nobody knows whether it was heard: it is repeated as it is.
     pub request: Option<Request>,
     /// What the entry said when the post was made, where that is what the post still says.
@@ -181,6 +183,14 @@ pub enum Moot {
     Gone(String),
     /// It cannot be done, in words.
     Cannot(String),
+    /// The platform does not tell now what must be known first: that counts as a call, and the change
+    /// rests before it is tried again.
+    Later {
+        /// How long the platform asks us to wait.
+        wait: Option<Duration>,
+        /// In words.
+        why: String,
+    },
 }
 
 /// A person's wish that a post be taken away.

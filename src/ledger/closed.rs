@@ -8,6 +8,7 @@ use crate::model::{
     Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged, Status,
 };
 
+use super::adopt::{Adopt, AdoptStep};
 use super::alert::Concern;
 use super::{
     Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
@@ -70,6 +71,7 @@ refuse! {
     stage(DeliveryId, Staged) -> bool;
     retract(Retract, Who) -> Vec<RetractStep>;
     elsewhere(DeliveryId, Reference, How, Who) -> Status;
+    adopt(Adopt, Who) -> Vec<AdoptStep>;
     missing(&str) -> Vec<upkeep::Missing>;
     looked(&str, u64, upkeep::Page) -> bool;
     claim_amend(DeliveryId, Change, Request, Option<String>) -> AmendClaim;

@@ -173,6 +173,9 @@ pub struct DeliveryRecord {
     /// When it may have been sent first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_sent: Option<Time>,
+    /// Where its group posted then, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Its lines in the journal.
     pub lines: Vec<u64>,
 }
@@ -421,6 +424,7 @@ mod tests {
         let reference = Reference {
             id: Some("9".into()),
             url: Some("https://x.example/9".into()),
+            account: Some("7".into()),
             already: true,
         };
         let id = EntryId::from_bytes([3; 16]);
@@ -437,6 +441,7 @@ mod tests {
             Status::InDoubt { attempt: 1, evidence: "reset".into(), next_look: at, looks: 3 },
             Status::Withdrawn { reason: WithdrawReason::Person { why: "old".into() } },
             Status::Withdrawn { reason: WithdrawReason::Vanished },
+            Status::Withdrawn { reason: WithdrawReason::Deleted },
         ] {
             let record = Record::Delivery(Box::new(DeliveryRecord {
                 entry: 1,
@@ -447,6 +452,7 @@ mod tests {
                 since: at,
                 opened: at,
                 key: IdempotencyKey::of(&id, "g", 2),
+                home: Some("mastodon at https://x.example/".into()),
                 first_sent: Some(at),
                 lines: vec![1, 5],
             }));

@@ -4,6 +4,7 @@
 //! on this machine.
 
 pub mod admission;
+pub mod adopt;
 pub mod alert;
 pub mod amend;
 mod caps;
@@ -236,6 +237,10 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         how: How,
         who: Who,
     ) -> Reply<Status>;
+
+    /// Takes what stands on a group's account for what the group has heard: in one commit, and nothing of it
+    /// is ever sent there by itself. What may be ours and is under way is left as it is.
+    fn adopt(&self, what: adopt::Adopt, who: Who) -> Reply<Vec<adopt::AdoptStep>>;
 
     /// Entries that have left a feed and may have been deleted, as far as groups want to know.
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>>;

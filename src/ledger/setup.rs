@@ -64,12 +64,17 @@ pub struct Audience {
     pub name: String,
     /// Its lane.
     pub lane: String,
+    /// Where its posts stand, in words: another one where what names a post names nothing, or another
+    /// post.
+    pub home: String,
     /// The feeds it hears.
     pub feeds: Vec<String>,
     /// What becomes of a post in doubt that its platform does not have.
     pub when_absent: WhenAbsent,
     /// What becomes of its posts when their entries change or are deleted.
     pub upkeep: Upkeep,
+    /// Whether an edit is a message of its own there, which stays where the post is taken away.
+    pub edits_stay: bool,
     /// Whether a person posts there by hand: then nothing of it is ever claimed for a call.
     pub by_hand: bool,
     /// Which entries it hears, and when.

@@ -357,6 +357,7 @@ mod tests {
         let reference = Reference {
             id: Some("9".into()),
             url: Some("https://x.example/9".into()),
+            account: Some("7".into()),
             already: false,
         };
         for status in [

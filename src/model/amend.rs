@@ -26,6 +26,12 @@ impl Change {
             Self::Retract => "retract",
         }
     }
+
+    /// Whether readers no longer see the post after it.
+    #[must_use]
+    pub const fn takes_away(self) -> bool {
+        matches!(self, Self::Retract)
+    }
 }
 
 /// What a group wants of a post whose entry changes in its feed, or is deleted.

@@ -163,6 +163,8 @@ impl fmt::Display for HoldReason {
 pub enum WithdrawReason {
     /// The entry left the feed before its settle window closed.
     Vanished,
+    /// The entry is deleted, and its group wants its posts to go with it.
+    Deleted,
     /// The group's rules do not choose it.
     Route {
         /// In words.
@@ -179,6 +181,7 @@ impl fmt::Display for WithdrawReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vanished => f.write_str("it left the feed before it was sent"),
+            Self::Deleted => f.write_str("its entry is deleted (on_delete)"),
             Self::Route { why } => write!(f, "not for this group: {why}"),
             Self::Person { why } => f.write_str(why),
         }
@@ -384,9 +387,14 @@ impl Status {
             }
             (Self::Claimed { .. }, Event::Published(receipt))
             | (Self::InDoubt { .. }, Event::Found(receipt)) => Self::Published { receipt },
-            (Self::Baseline | Self::Held { .. } | Self::Due { .. }, Event::Elsewhere(receipt)) => {
-                Self::Published { receipt }
-            }
+            (
+                Self::Baseline
+                | Self::Held { .. }
+                | Self::Due { .. }
+                | Self::Refused { .. }
+                | Self::Withdrawn { .. },
+                Event::Elsewhere(receipt),
+            ) => Self::Published { receipt },
             (Self::Claimed { maybe: false, .. }, Event::Refused(reason)) => {
                 Self::Refused { reason }
             }

@@ -18,13 +18,13 @@ mod site;
 mod sketch;
 mod text;
 
-pub use aliases::{aliases, shared_mark, side_aliases};
+pub use aliases::{adopted_mark, aliases, link_alias, link_aliases, shared_mark, side_aliases};
 pub use likeness::{
-    Likeness, dated_alike, differs_only_in_digits, is_strong_title, likeness, nearly_same_text,
-    same_moment, same_post_evidence, same_title, title_form,
+    Gone, Likeness, dated_alike, differs_only_in_digits, is_strong_title, likeness,
+    nearly_same_text, same_moment, same_post_evidence, same_title, text_form, title_form,
 };
 pub use link::{canonical_link, loses_parameters};
-pub use own::{Sign, own_marks, own_signs};
+pub use own::{Sign, own_marks, own_signs, post_marks};
 pub use site::{address_of, host_of, leads_away, moved};
 pub use sketch::{SKETCH_VERSION, Sketch};
 

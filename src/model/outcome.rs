@@ -53,6 +53,8 @@ pub enum DeferCause {
     SessionExpired,
     /// The credentials are not accepted: a person must act.
     Credentials,
+    /// It was changed there since it was read: nothing was done, and the same call never does anything.
+    Collision,
 }
 
 /// What a platform calls a post of ours.
@@ -64,6 +66,10 @@ pub struct Reference {
     /// Where a person can see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The account that it was posted as, where the platform tells: to another it may say that there is no
+    /// such post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Whether it was there before the call that was answered: by an earlier call of ours, or of
     /// somebody else with our key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -82,6 +88,16 @@ pub enum How {
     Person,
     /// It was there before anything was sent: another tool or a person has posted it.
     Elsewhere,
+    /// It stood on the account when a person had it read (`adopt`).
+    Adopted,
+}
+
+impl How {
+    /// Whether what stands there is ours to change when its entry changes: another hand's is not.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Answered | Self::Asked)
+    }
 }
 
 /// The recorded proof that a delivery was published.
@@ -90,7 +106,7 @@ pub struct Receipt {
     /// What the platform calls it.
     #[serde(flatten)]
     pub reference: Reference,
-    /// When it was recorded.
+    /// When it was recorded; of what was adopted, when it was posted, where that is known.
     pub at: Time,
     /// How we know.
     pub how: How,

@@ -117,10 +117,11 @@ impl Wire {
         let (outcome, http) = match self.send(request, to, secrets).await {
             Ok(response) => {
                 let mut outcome = adapter.judge(&response);
-                if let Outcome::Published { reference } = &mut outcome
-                    && let (None, Some(id)) = (&reference.url, &reference.id)
-                {
-                    reference.url = adapter.locate(id, request, known);
+                if let Outcome::Published { reference } = &mut outcome {
+                    if let (None, Some(id)) = (&reference.url, &reference.id) {
+                        reference.url = adapter.locate(id, request, known);
+                    }
+                    reference.account = adapter.account(known);
                 }
                 (outcome, Some(response.status))
             }
@@ -190,7 +191,7 @@ impl Wire {
             headers: &call.request.headers,
             secret_headers: &call.secrets.headers,
             body: &body,
-            bytes: call.bytes.as_deref(),
+            bytes: call.bytes.as_ref(),
             timeout: if call.bytes.is_some() { UPLOAD_TIMEOUT } else { CALL_TIMEOUT },
             max_body: ANSWER_BYTES_MAX,
             reach: Reach::Anywhere,

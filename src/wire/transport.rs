@@ -53,7 +53,7 @@ pub struct Outgoing<'a> {
     /// The body, which may hold a secret.
     pub body: &'a SecretString,
     /// A body that is no text, in place of the other.
-    pub bytes: Option<&'a [u8]>,
+    pub bytes: Option<&'a bytes::Bytes>,
     /// How long it may take in all.
     pub timeout: Duration,
     /// The largest answer read, in bytes.
@@ -180,7 +180,7 @@ impl Transport for Http {
                 outgoing.method == Method::Delete && outgoing.body.expose_secret().is_empty();
             if outgoing.method != Method::Get && !is_bare {
                 request = match outgoing.bytes {
-                    Some(bytes) => request.body(bytes.to_vec()),
+                    Some(bytes) => request.body(bytes.clone()),
                     None => request.body(outgoing.body.expose_secret().to_owned()),
                 };
             }

@@ -130,6 +130,9 @@ fn real_feeds_are_read_as_feedparser_reads_them() {
             Ok(document) if !document.entries.is_empty() => document,
             Ok(document) => {
                 println!("{file}: no entries {:?}", document.problems);
+                let told = !document.problems.is_empty()
+                    || explain::is_template(&String::from_utf8_lossy(&bytes));
+                unexplained += usize::from(!told);
                 continue;
             }
             Err(error) => {
@@ -164,8 +167,14 @@ fn real_feeds_are_read_as_feedparser_reads_them() {
     assert!(at_least(all.same_count, 99), "the same number of entries");
     assert!(at_least(all.same, 97), "the same id, link and title");
     println!("{unexplained} differences not explained");
-    // In the set that this was written with there is none.
-    assert!(unexplained * 200 <= all.with_entries, "{unexplained} differences not explained");
+    // Of a set that nobody has seen before, one in two hundred may be of a new kind.
+    let is_known = FEEDPARSER.iter().all(|(source, files, with, entries)| {
+        rows.get(*source).is_some_and(|row| {
+            (row.files, row.with_entries, row.entries) == (*files, *with, *entries)
+        })
+    });
+    let allowed = if is_known { 0 } else { all.with_entries / 200 };
+    assert!(unexplained <= allowed, "{unexplained} differences not explained");
 }
 
 /// Prints the table and adds it up.

@@ -15,24 +15,83 @@ pub(crate) fn all(
     bytes: &[u8],
     complete: bool,
 ) -> Option<String> {
-    if !complete && left.is_empty() && lost.len() == 1 {
-        return Some("an entry in which the feed breaks off is not taken".to_owned());
-    }
     let text = String::from_utf8_lossy(bytes).replace("&amp;", "&");
+    if let Some(why) = of_the_whole(lost, left, &text) {
+        return Some(why.to_owned());
+    }
     let mut whys: Vec<&str> = Vec::new();
     let mut left = left.to_vec();
-    for seen in lost {
+    for (at, seen) in lost.iter().enumerate() {
         let found = left
             .iter()
             .enumerate()
             .find_map(|(at, (entry, origin))| Some((at, pair(seen, entry, origin, &text, bytes)?)));
-        let (at, why) = found?;
-        left.remove(at);
-        whys.extend(why);
+        match found {
+            Some((at, why)) => {
+                left.remove(at);
+                whys.extend(why);
+            }
+            None if is_empty(seen) => whys.push("an item with nothing in it is left out"),
+            None if !complete && at + 1 == lost.len() => {
+                whys.push("an entry in which the feed breaks off is not taken");
+            }
+            None => return None,
+        }
     }
     whys.sort_unstable();
     whys.dedup();
     left.is_empty().then(|| whys.join("; "))
+}
+
+fn is_empty(seen: &Seen) -> bool {
+    [&seen.0, &seen.1, &seen.2].iter().all(|text| word(text).is_empty())
+}
+
+/// What a file is, where that explains all.
+fn of_the_whole(lost: &[&Seen], left: &[(&Entry, &Origin)], text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    if is_template(text) && left.iter().all(|(entry, _)| entry.guid.is_none()) {
+        return Some("a template is no feed before a server has filled it in");
+    }
+    if lower.contains("<channel") && !lower.contains("<rss") && !lower.contains("<rdf") {
+        return Some("of CDF only what RSS has too is read");
+    }
+    // The inner one of two ends the outer one for feedparser, which mixes them.
+    if nests(&lower) && left.iter().all(|(entry, _)| text.contains(&entry.title)) {
+        return Some("an entry inside another is no entry of the feed");
+    }
+    let ends = ["</rss>", "</feed>", "</rdf:rdf>"];
+    let end = ends.iter().filter_map(|end| lower.find(end)).min().unwrap_or(lower.len());
+    let is_behind = |seen: &&Seen| {
+        let id = word(&seen.0);
+        !id.is_empty() && !text[..end].contains(id) && text[end..].contains(id)
+    };
+    (left.is_empty() && lost.iter().all(is_behind))
+        .then_some("what stands behind the end of a feed is no part of it")
+}
+
+/// Whether a file is one from which a server makes a feed.
+pub(crate) fn is_template(text: &str) -> bool {
+    ["<?php", "<?=", "<TMPL_"].iter().any(|mark| text.contains(mark))
+}
+
+/// Whether an entry stands inside another.
+fn nests(lower: &str) -> bool {
+    let mut depth = 0_u32;
+    for tag in lower.split('<') {
+        let name = tag.split(|c: char| c == '>' || c.is_whitespace()).next().unwrap_or_default();
+        match name {
+            "item" | "entry" if !tag.split('>').next().unwrap_or_default().ends_with('/') => {
+                depth += 1;
+                if depth > 1 {
+                    return true;
+                }
+            }
+            "/item" | "/entry" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Why one entry differs in each of its three; `None` where it is another one.
@@ -92,7 +151,8 @@ fn spelt(theirs: &str, ours: &str, bytes: &[u8]) -> Option<&'static str> {
         was + chunk.valid() + &WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0
     });
     // Of a space that was encoded twice they take the second half for a space.
-    if was != theirs && same_title(ours, was.trim_end_matches('\u{c2}')) {
+    let meant = was.trim_end_matches('\u{c2}');
+    if meant != theirs && same_title(ours, meant) {
         return Some("UTF-8 that was encoded twice is read as it was meant");
     }
     let labels = ["gbk", "euc-jp", "shift_jis", "big5", "euc-kr", "koi8-r", "windows-1251"];

@@ -13,7 +13,7 @@ const fn storm(name: &'static str, make: fn(usize) -> Vec<u8>) -> Storm {
     Storm { name, make }
 }
 
-pub(crate) const STORMS: [Storm; 22] = [
+pub(crate) const STORMS: [Storm; 23] = [
     storm("elements that never close", |n| in_item("", "<x:a>", "", n)),
     storm("elements inside a text", |n| in_item("<description>", "<b>", "", n)),
     storm("end tags of nothing", |n| in_item("<description>", "</x>", "", n)),
@@ -59,6 +59,13 @@ pub(crate) const STORMS: [Storm; 22] = [
     storm("categories and pictures", |n| {
         let one = "<category>c</category><media:content url='https://a.example/b'/>";
         in_item("", one, "", n)
+    }),
+    storm("formats that ask for one text again and again", |n| {
+        let text = "<b>".repeat(n / 6);
+        let format = "{{summary}}".repeat(1_000);
+        let open = format!("<description><![CDATA[{text}]]></description>");
+        let one = format!("<posse:post>{{\"format_string\":\"{format}\"}}</posse:post>");
+        in_item(&open, &one, "", n)
     }),
     storm("relative addresses", |n| {
         let link = format!("<link>https://a.example/{}</link>", "a".repeat(1_900));

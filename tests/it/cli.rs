@@ -67,6 +67,27 @@ async fn try_shows_the_same_post_whatever_kind_of_feed_it_stands_in() {
     }
 }
 
+/// Whoever sees a post with odd letters, or misses the last one, must see why.
+#[tokio::test]
+async fn try_tells_what_was_read_out_of_a_broken_feed() {
+    let (_folder, path) = file(
+        "feed",
+        "<b>Notice</b>: x\n<rss version=\"2.0\"><channel><title>b</title><item>\
+         <title>Tea & milk</title><guid>g1</guid><link>javascript:x()</link></item><item><title>Half",
+    );
+    let words = [
+        "Tea & milk",
+        "known by guid",
+        "1 entries",
+        "the document breaks off: only whole entries are shown",
+        "- item 1: link is no web address",
+        "- the feed ends inside its last item, which is left out",
+        "- what a server printed before the feed is left out",
+        "- an & that nobody escaped is one",
+    ];
+    ran(&["try", &path]).await.ends(exit::OK).tells(&words);
+}
+
 /// A script that cannot tell a login page from a feed would go live on one.
 #[tokio::test]
 async fn try_tells_what_is_no_feed_from_what_is_not_there() {

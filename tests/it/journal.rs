@@ -89,8 +89,11 @@ async fn each_attempt_stands_there_with_request_status_and_id() {
     }
     tokio::time::advance(Duration::from_secs(3_600)).await;
     let url = Some("https://fedi.example/@me/110".into());
-    let found =
-        Verdict::Asked(Found::There(Reference { id: Some("110".into()), url, already: false }));
+    let found = Verdict::Asked(Found::There(Reference {
+        id: Some("110".into()),
+        url,
+        ..Reference::default()
+    }));
     ledger.resolve(post.deliveries[1].id, found, "daemon".into()).await.expect("resolved");
 
     let lines = ledger.history(post.number).await.expect("readable");

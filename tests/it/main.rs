@@ -3,6 +3,7 @@
 mod absent;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 mod adapters;
+mod adopt;
 mod ahead;
 mod alerts;
 #[expect(unreachable_pub, reason = "shared by the tests of the real binary")]

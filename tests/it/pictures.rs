@@ -2,10 +2,12 @@
 //! lead us, and never at the price of the post.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oncecast::clock::TokioClock;
 use oncecast::config::{Config, Secrets};
 use oncecast::daemon::{lane_of, setup_of};
+use oncecast::flow::deliver::Lane;
 use oncecast::flow::{Bell, Parts, Pulse};
 use oncecast::ledger::embedded::Embedded;
 use oncecast::ledger::{Intake, Ledger as _, Sight, Work};
@@ -31,6 +33,8 @@ struct Net {
     read: Mutex<Vec<String>>,
     uploads: Mutex<Vec<(Vec<Header>, Vec<u8>)>>,
     posts: Mutex<Vec<Value>>,
+    /// Pictures that are read and not yet uploaded, and the most there were.
+    held: Mutex<(usize, usize)>,
 }
 
 fn answer(status: u16, body: &Value) -> Response {
@@ -38,6 +42,12 @@ fn answer(status: u16, body: &Value) -> Response {
 }
 
 impl Net {
+    fn hold(&self) {
+        let mut held = self.held.lock().expect("free");
+        held.0 += 1;
+        held.1 = held.1.max(held.0);
+    }
+
     fn serve(&self, outgoing: &Outgoing<'_>) -> Response {
         let url = outgoing.url.expose_secret().to_owned();
         let is = |part: &str| url.contains(part);
@@ -99,7 +109,14 @@ impl Transport for Net {
         &'a self,
         outgoing: Outgoing<'a>,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response, Trouble>> + Send + 'a>> {
-        Box::pin(async move { Ok(self.serve(&outgoing)) })
+        Box::pin(async move {
+            let answer = self.serve(&outgoing);
+            if outgoing.bytes.is_some() {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                self.held.lock().expect("free").0 -= 1;
+            }
+            Ok(answer)
+        })
     }
 
     /// As the real one, for hosts that say in their name what they are.
@@ -120,12 +137,11 @@ impl Transport for Net {
                 _ if self.picture.len() > get.max_body => {
                     Err(GetError::TooLarge { host, max: get.max_body })
                 }
-                _ => Ok(Response {
-                    status: 200,
-                    body: self.picture.clone(),
-                    whole: true,
-                    ..Response::default()
-                }),
+                _ => {
+                    self.hold();
+                    let body = self.picture.clone();
+                    Ok(Response { status: 200, body, whole: true, ..Response::default() })
+                }
             }
         })
     }
@@ -144,20 +160,35 @@ struct Told {
     net: Arc<Net>,
 }
 
-async fn tell(
+/// A house with so many groups of a kind, which are owed one post with a picture, and the lanes to them.
+struct House {
+    _folder: tempfile::TempDir,
+    ledger: Arc<Embedded>,
+    lanes: Vec<Lane>,
+    net: Arc<Net>,
+}
+
+async fn house(
     (kind, integration, group): (&str, &str, &str),
+    groups: usize,
     net: Net,
     picture: &str,
     alt: Option<&str>,
-) -> Told {
+) -> House {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = format!(
+    let mut text = format!(
         "[ledger]\npath = {:?}\n[guard]\nsettle = \"0s\"\nburst = 100\nshare = 1.0\n\
-         [[feed]]\nname = \"blog\"\nurl = \"http://10.0.0.9/feed\"\n\
-         [[integration]]\nname = \"i\"\nkind = {kind:?}\n{integration}\n\
-         [[group]]\nname = \"g\"\nintegration = \"i\"\n{group}\n",
+         [[feed]]\nname = \"blog\"\nurl = \"http://10.0.0.9/feed\"\n",
         folder.path().join("ledger.redb"),
     );
+    for number in 0..groups {
+        // Nobody may have the same login twice.
+        let integration = integration.replace("//", &format!("//{number}."));
+        text += &format!(
+            "[[integration]]\nname = \"i{number}\"\nkind = {kind:?}\n{integration}\n\
+             [[group]]\nname = \"g{number}\"\nintegration = \"i{number}\"\n{group}\n"
+        );
+    }
     let file = folder.path().join("oncecast.toml");
     let config = Config::parse(&text, &file, Secrets::Resolve, &|_| Some("s3cret-token".into()))
         .unwrap_or_else(|error| panic!("{error}"));
@@ -184,10 +215,21 @@ async fn tell(
     let wire = Wire::over(net.clone(), Fuse::default());
     let (bell, pulse) = (Bell::default(), Arc::new(Pulse::default()));
     let parts = Parts { ledger: ledger.clone(), wire, clock, bell, pulse };
-    let mut lane = lane_of(&config, &config.integrations[0], &parts);
-    while let Some(Work::Due(due)) = ledger.due("i").await.expect("readable").work {
+    let lanes = config.integrations.iter().map(|i| lane_of(&config, i, &parts)).collect();
+    House { _folder: folder, ledger, lanes, net }
+}
+
+/// Takes what is owed to one group there.
+async fn deliver(ledger: &Embedded, lane: &mut Lane, name: &str) {
+    while let Some(Work::Due(due)) = ledger.due(name).await.expect("readable").work {
         lane.deliver(&due).await.expect("delivered");
     }
+}
+
+async fn tell(kind: (&str, &str, &str), net: Net, picture: &str, alt: Option<&str>) -> Told {
+    let House { _folder, ledger, mut lanes, net } = house(kind, 1, net, picture, alt).await;
+    let kind = kind.0;
+    deliver(&ledger, &mut lanes[0], "i0").await;
     let found = ledger.find("Bread").await.expect("readable").remove(0);
     let stands = found.deliveries[0].status.kind();
     assert_eq!(stands, StatusKind::Published, "{kind} {picture}: {:?}", found.deliveries[0].status);
@@ -309,4 +351,21 @@ async fn a_picture_that_cannot_be_had_costs_no_post_and_is_said() {
     assert_eq!(own.post["media_ids"], json!(["7"]));
     let gif = tell(KINDS[0], of(b"GIF89a\x01\0\x01\0"), "https://blog.example/a.gif", None).await;
     assert!(gif.history.contains("does not take image/gif"), "{}", gif.history);
+}
+
+/// One photo of many megabytes on its way to twelve groups at once fills the memory: the service is killed
+/// in the middle of its posts, starts, and does it again.
+#[tokio::test(start_paused = true)]
+async fn few_pictures_are_in_memory_at_a_time() {
+    let House { _folder, ledger, lanes, net } =
+        house(KINDS[0], 6, good(), "https://blog.example/a.png", None).await;
+    let mut all = tokio::task::JoinSet::new();
+    for (number, mut lane) in (0..).zip(lanes) {
+        let ledger = ledger.clone();
+        all.spawn(async move { deliver(&ledger, &mut lane, &format!("i{number}")).await });
+    }
+    all.join_all().await;
+    assert_eq!(net.posts.lock().expect("free").len(), 6);
+    assert_eq!(*net.held.lock().expect("free"), (0, 2), "none is held, and two were at the most");
+    ledger.close().await.expect("closed");
 }

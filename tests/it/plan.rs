@@ -81,6 +81,7 @@ async fn what_will_come_is_told_by_the_admission_that_will_do_it_and_nothing_is_
         "would be new: maple",
         "after its second look",
         "known: 7 (7 by link)",
+        "a new entry is looked at a second time",
     ] {
         assert!(words.contains(part), "{words}");
     }

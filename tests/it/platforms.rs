@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use oncecast::adapter::{Known, Pictures, Piece, registry};
+use oncecast::adapter::{Known, Pictures, Piece, Shows, registry};
 use oncecast::config::describe::Description;
 use oncecast::config::{Config, Secrets, pages};
 use oncecast::desk::exit;
@@ -25,6 +25,11 @@ fn sample(page: &str) -> String {
 
 /// A config of the lines of a page, with the group that they leave out.
 fn config(kind: &str, page: &str) -> Config {
+    with(kind, page, "").unwrap_or_else(|error| panic!("{kind}: {error}"))
+}
+
+/// The same with another line of the group.
+fn with(kind: &str, page: &str, line: &str) -> Result<Config, String> {
     let mut text = sample(page);
     let name = text.split("name = \"").nth(1).and_then(|rest| rest.split('"').next());
     let name = name.unwrap_or_else(|| panic!("{kind}: its page has no lines to copy")).to_owned();
@@ -37,9 +42,10 @@ fn config(kind: &str, page: &str) -> Config {
             _ => "",
         };
     }
-    let text = format!("[[feed]]\nname = \"blog\"\nurl = \"https://blog.example/feed\"\n{text}");
+    let feed = "[[feed]]\nname = \"blog\"\nurl = \"https://blog.example/feed\"\n";
+    let text = format!("{feed}{text}{line}\n");
     Config::parse(&text, Path::new("/tmp/oncecast.toml"), Secrets::Skip, &|_| None)
-        .unwrap_or_else(|error| panic!("{kind}: {error}\n{text}"))
+        .map_err(|error| format!("{error}\n{text}"))
 }
 
 /// Whether its adapter, as it is written, changes and takes away posts.
@@ -90,14 +96,22 @@ fn row(kind: &str) -> String {
         .collect();
     let (limit, needs) = (post.limit, needs.join(" "));
     let (edits, deletes) = (yes(edits), yes(deletes));
-    format!("| `{kind}` | {promise} | {limit} | {edits} | {deletes} | {pictures} | {needs} |\n")
+    let shows = adapter.shows() != Shows::Nothing;
+    let told = if shows { "there can be read" } else { "there cannot be read" };
+    assert!(page.contains(told), "{kind}: its page does not say that what is posted {told}");
+    let asks = with(kind, &page, "preflight = true");
+    assert_eq!(asks.is_ok(), shows, "{kind}: a config with preflight: {asks:?}");
+    let shows = yes(shows);
+    format!(
+        "| `{kind}` | {promise} | {limit} | {edits} | {deletes} | {shows} | {pictures} | {needs} |\n"
+    )
 }
 
 /// Somebody chooses a place by this table and loses what it said that it keeps.
 #[test]
 fn the_table_of_the_readme_is_what_the_code_does() {
     let mut table = String::from(
-        "| kind | promise | limit | edit | delete | pictures | keys |\n|---|---|---|---|---|---|---|\n",
+        "| kind | promise | limit | edit | delete | read | pictures | keys |\n|---|---|---|---|---|---|---|---|\n",
     );
     // What `custom` does its description says.
     table.extend(pages::kinds().filter(|kind| *kind != "custom").map(row));

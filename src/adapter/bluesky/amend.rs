@@ -3,13 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::{COLLECTION, facets, record_path, with_session};
-use crate::adapter::{Amending, Deed, Known, Unfit, answer};
+use super::{Bluesky, COLLECTION, facets, record_path, with_session};
+use crate::adapter::{Adapter as _, Amending, Deed, Known, Unfit, answer};
 use crate::model::{Change, Method, Request, Response};
 use crate::post::template::{Fields, Mentions};
 
 /// The next step of a change.
-pub(super) fn step(deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amending {
+pub(super) fn step(
+    adapter: &Bluesky,
+    deed: &Deed<'_>,
+    known: &Known,
+    answers: &[Response],
+) -> Amending {
     let (did, rkey) = match parts(deed, known) {
         Ok(parts) => parts,
         Err(why) => return answer::cannot(why),
@@ -28,7 +33,7 @@ pub(super) fn step(deed: &Deed<'_>, known: &Known, answers: &[Response]) -> Amen
         (400, _) if body["error"] == "RecordNotFound" => {
             return Amending::Gone(answer::words(there));
         }
-        _ => return answer::not_now(there, "cannot read the record"),
+        _ => return answer::not_now(there, "cannot read the record", adapter.judge(there)),
     };
     let mut record = was.clone();
     record["text"] = json!(post.text);

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::build;
 use super::values::{self, Scope};
 use super::{Described, read};
+use super::{build, posts};
 use crate::adapter::{Adapter as _, Amending, Deed, Doubt, Known, Piece};
 use crate::config::Group;
 use crate::config::describe::{Class, Means, Outline, Span, Verb, When};
@@ -37,6 +37,7 @@ pub(in crate::adapter) fn check(adapter: &Described, group: &Group) -> Result<()
     let other_key = full.request(adapter, group, &known, "b")?;
     promise(adapter, &request, &other_key)?;
     changes(adapter, group, &known)?;
+    listed(adapter, group, &known)?;
     full.question(adapter, group, &known)
 }
 
@@ -102,6 +103,28 @@ fn changes(adapter: &Described, group: &Group, known: &Known) -> Result<(), Stri
     Ok(())
 }
 
+/// What stands there is listed by a call that can be written, and read by its links.
+fn listed(adapter: &Described, group: &Group, known: &Known) -> Result<(), String> {
+    let Some(listed) = &adapter.description.posts else { return Ok(()) };
+    let find = adapter.description.find.as_ref();
+    let is_read = find.is_some_and(|find| {
+        (find.list.is_some() || find.lines) && !(find.link.is_empty() && find.text.is_empty())
+    });
+    if !is_read {
+        return Err("posts are read as find says: it needs a list, and link or text".to_owned());
+    }
+    let next = |page: usize| {
+        let (cursor, before) = ("c".repeat(page), "7".repeat(page));
+        let next = posts::Next { page, cursor, before };
+        posts::request(adapter, listed, group, known, &next)
+            .map_err(|why| format!("posts.call: {why}"))
+    };
+    if listed.next.is_some() && next(1)? == next(2)? {
+        return Err("posts.next: posts.call does not say {{ cursor }}".to_owned());
+    }
+    Ok(())
+}
+
 fn answers(adapter: &Described) -> Result<(), String> {
     let answers = &adapter.description.publish.answers;
     for answer in answers {
@@ -137,7 +160,8 @@ fn answers(adapter: &Described) -> Result<(), String> {
     let find = adapter.description.find.iter();
     let asked = find.flat_map(|find| [&find.good, &find.there, &find.absent, &find.whole]);
     let checks = adapter.description.check.iter().flat_map(|check| [&check.good, &check.denied]);
-    let conditions: Vec<&When> = asked.chain(checks).flatten().collect();
+    let last = adapter.description.posts.iter().map(|posts| &posts.last);
+    let conditions: Vec<&When> = asked.chain(checks).chain(last).flatten().collect();
     if conditions.iter().any(|when| when.means.is_some()) {
         return Err("means stands in publish.answers alone".to_owned());
     }
@@ -172,6 +196,8 @@ fn places(adapter: &Described) -> Result<(), String> {
         said.extend(find.link.iter().map(|at| ("find.link", at)));
         said.extend(find.text.iter().map(|at| ("find.text", at)));
         said.extend(find.made.iter().map(|made| ("find.made.at", &made.at)));
+        let posts = description.posts.iter();
+        said.extend(posts.filter_map(|posts| Some(("posts.next", posts.next.as_ref()?))));
         links.extend(find.url.iter().map(|at| ("find.url", at)));
         let recognised = find.key.is_some() || !find.link.is_empty() || !find.text.is_empty();
         let listed = find.list.is_some() || find.lines;
@@ -214,14 +240,15 @@ fn outlines(adapter: &Described) -> Result<(), String> {
     let retract = description.retract.iter().map(|retract| ("retract.call", &retract.call));
     let changes = update.chain(retract);
     let publish = [("publish.call", &description.publish.call)];
-    for (name, outline) in checks.chain(publish).chain(find).chain(changes) {
+    let posts = description.posts.iter().map(|posts| ("posts.call", &posts.call));
+    for (name, outline) in checks.chain(posts).chain(publish).chain(find).chain(changes) {
         let Outline { json, form, body, .. } = outline;
         let bodies = [json.is_some(), form.is_some(), body.is_some()];
         if bodies.into_iter().filter(|has| *has).count() > 1 {
             return Err(format!("{name}: it has more than one of json, form and body"));
         }
         let method = outline.method;
-        let is_harmless = name.starts_with("check") || name.starts_with("find");
+        let is_harmless = ["check", "find", "posts"].iter().any(|of| name.starts_with(of));
         if is_harmless && !matches!(method, None | Some(Verb::Get | Verb::Post)) {
             return Err(format!(
                 "{name}: a harmless call changes nothing, so it is a GET or a POST"
@@ -353,7 +380,7 @@ impl Sample {
             let post = adapter.compose(piece, known).map_err(|why| format!("text: {why}"))?;
             let post = Some(&post).filter(|_| change == Change::Update);
             let url = Some(format!("https://there.example/{id}"));
-            let reference = Reference { id: Some(id.to_owned()), url, already: false };
+            let reference = Reference { id: Some(id.to_owned()), url, ..Reference::default() };
             let deed = Deed { piece: *piece, change, reference: &reference, post };
             match adapter.amend(&deed, known, &[]) {
                 Amending::Ready(request) => Ok(request),

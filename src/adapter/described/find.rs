@@ -137,7 +137,11 @@ pub(super) fn said(adapter: &Described, page: &Response) -> Option<Vec<Said>> {
         });
         Said { reference: read::reference_in(&adapter.url, fields, post), at, links }
     };
-    Some(posts.iter().map(said).collect())
+    let mut said: Vec<Said> = posts.iter().map(said).collect();
+    if find.oldest_first {
+        said.reverse();
+    }
+    Some(said)
 }
 
 /// What was sent, as it would be recognised.
@@ -211,7 +215,7 @@ fn links_of(text: &str) -> Vec<String> {
 }
 
 /// The posts of a page; nothing where it holds no list.
-fn posts(find: &Find, page: &Response) -> Option<Vec<Value>> {
+pub(super) fn posts(find: &Find, page: &Response) -> Option<Vec<Value>> {
     if !page.whole {
         return None;
     }

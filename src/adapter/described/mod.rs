@@ -5,6 +5,7 @@ mod amend;
 mod build;
 mod check;
 mod find;
+mod posts;
 mod read;
 mod values;
 
@@ -17,7 +18,7 @@ use url::Url;
 use self::values::{Place, Scope};
 use super::{
     Adapter, Amending, Ask, Call, CallSecrets, Deed, Doubt, Known, Pictures, Piece, Post, Prepare,
-    Said, SecretHeader, Unfit, answer, compose,
+    Said, SecretHeader, Shows, Unfit, answer, compose,
 };
 use crate::config::describe::{Count, Description, Markup, Means, Verb};
 use crate::config::{Group, Secret};
@@ -250,6 +251,22 @@ impl Adapter for Described {
                 Outcome::Unknown { reason: answer::words(response) }
             }
         }
+    }
+
+    fn shows(&self) -> Shows {
+        match &self.description.posts {
+            None => Shows::Nothing,
+            Some(posts) if posts.everybody => Shows::All,
+            Some(_) => Shows::Own,
+        }
+    }
+
+    fn look_around(&self, group: &Group, known: &Known, _: Time) -> Option<Call> {
+        posts::look(self, group, known, &[])
+    }
+
+    fn look_on(&self, group: &Group, known: &Known, answers: &[Response], _: Time) -> Option<Call> {
+        posts::look(self, group, known, answers)
     }
 
     fn look_before(&self, piece: &Piece<'_>, known: &Known) -> Option<Call> {

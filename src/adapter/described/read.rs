@@ -158,7 +158,7 @@ pub(super) fn reference(
         true => text(response, url),
         false => made(base, url, id.as_deref(), &response.json()),
     });
-    Reference { id, url: url.and_then(|url| absolute(base, &url)), already: false }
+    Reference { id, url: url.and_then(|url| absolute(base, &url)), ..Reference::default() }
 }
 
 /// The same of a post in a list.
@@ -172,7 +172,7 @@ pub(super) fn reference_in(
         true => text_in(item, url),
         false => made(base, url, id.as_deref(), item),
     });
-    Reference { id, url: url.and_then(|url| absolute(base, &url)), already: false }
+    Reference { id, url: url.and_then(|url| absolute(base, &url)), ..Reference::default() }
 }
 
 /// Whether this says where something stands, and is not a template.

@@ -123,6 +123,20 @@ impl<'a> Scope<'a> {
         scope
     }
 
+    /// What a page of posts can say.
+    pub(super) fn of_posts(
+        adapter: &'a Described,
+        group: &Group,
+        known: &Known,
+        next: &super::posts::Next,
+    ) -> Self {
+        let mut scope = Self::of(adapter, Some(group), known);
+        scope.values.insert("page".to_owned(), Value::from(next.page));
+        scope.say("cursor", next.cursor.clone());
+        scope.say("before", next.before.clone());
+        scope
+    }
+
     fn say(&mut self, name: &str, value: String) {
         self.values.insert(name.to_owned(), Value::from(value));
     }

@@ -135,7 +135,7 @@ pub(super) fn said(known: &Known, channel: &str, page: &Response) -> Option<Vec<
 fn reference(known: &Known, channel: &str, message: &Value) -> Reference {
     let id = answer::string(message, "id");
     let url = id.as_deref().and_then(|id| channel::link(known, channel, id));
-    Reference { id, url, already: false }
+    Reference { id, url, ..Reference::default() }
 }
 
 fn alike(other: &Reference) -> Found {

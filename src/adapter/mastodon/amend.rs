@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Mastodon;
-use crate::adapter::{Amending, Deed, answer};
+use crate::adapter::{Adapter as _, Amending, Deed, answer};
 use crate::model::{Change, Method, Request, Response};
 
 /// The next step of a change. <https://docs.joinmastodon.org/methods/statuses/#edit>, `#delete`
@@ -20,7 +20,9 @@ pub(super) fn step(adapter: &Mastodon, deed: &Deed<'_>, answers: &[Response]) ->
     let status = match (answer::object(there), there.status) {
         (Some(status), _) => status,
         (None, 404 | 410) => return Amending::Gone(answer::words(there)),
-        (None, _) => return answer::not_now(there, "cannot look at the status"),
+        (None, _) => {
+            return answer::not_now(there, "cannot look at the status", adapter.judge(there));
+        }
     };
     let pictures = status["media_attachments"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pictures: Vec<String> =

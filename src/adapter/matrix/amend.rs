@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{MARK, Matrix, room};
-use crate::adapter::{Amending, Deed, Known, answer};
+use super::{MARK, Matrix};
+use crate::adapter::{Adapter as _, Amending, Deed, Known, answer};
 use crate::model::{Change, Method, Request, Response};
 use crate::post::markup;
 
@@ -22,9 +22,8 @@ pub(super) fn step(
         Ok(id) => id,
         Err(why) => return answer::cannot(why),
     };
-    let room = match room_of(deed, known) {
-        Some(room) => room,
-        None => return Amending::Cannot("it is not known in which room it stands".to_owned()),
+    let Some(room) = room_of(deed) else {
+        return Amending::Cannot("it is not known in which room it stands".to_owned());
     };
     let (key, event) = (deed.piece.key, answer::segment(id));
     let Some(post) = deed.post.filter(|_| deed.change == Change::Update) else {
@@ -41,7 +40,9 @@ pub(super) fn step(
         }
         (Some(_), _) => return Amending::Gone("it was redacted there".to_owned()),
         (None, 404) => return Amending::Gone(answer::words(there)),
-        (None, _) => return answer::not_now(there, "cannot look at the message"),
+        (None, _) => {
+            return answer::not_now(there, "cannot look at the message", adapter.judge(there));
+        }
     };
     let mut whole = content(&post.text, "", &picture);
     whole[MARK] = json!(key.as_str());
@@ -70,11 +71,9 @@ fn content(text: &str, before: &str, picture: &str) -> Value {
     })
 }
 
-/// The room that the message stands in, encoded: the group may have moved since.
-fn room_of(deed: &Deed<'_>, known: &Known) -> Option<String> {
-    let told = deed.reference.url.as_deref().and_then(|url| {
-        let (room, _) = url.strip_prefix(MATRIX_TO)?.split_once('/')?;
-        Some(room.to_owned())
-    });
-    told.or_else(|| Some(answer::segment(room::id(known, deed.piece.group).ok()?)))
+/// The room that the message stands in, encoded: the group may have moved since, and another room would say
+/// that there is no such message.
+fn room_of<'a>(deed: &Deed<'a>) -> Option<&'a str> {
+    let (room, _) = deed.reference.url.as_deref()?.strip_prefix(MATRIX_TO)?.split_once('/')?;
+    Some(room)
 }

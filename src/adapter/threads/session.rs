@@ -10,9 +10,8 @@ use super::{Meaning, TOKEN, Threads, get, meaning};
 use crate::adapter::{CallSecrets, Known, Prepare, answer};
 use crate::model::{Response, Time};
 
-/// When the token was last renewed, and when that was last tried, in milliseconds of the epoch.
+/// When the token was last renewed, in milliseconds of the epoch.
 const RENEWED: &str = "token_renewed";
-const TRIED: &str = "token_tried";
 /// Long before it dies, and long after the day that a new token must be old.
 const RENEW_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Between two tries.
@@ -50,7 +49,7 @@ impl Threads {
         let since =
             |fact: &str| known.fact(fact)?.parse().ok().map(|ms| now.since(Time::from_millis(ms)));
         let rests = |fact: &str, rest| since(fact).is_some_and(|since| since < rest);
-        if rests(RENEWED, RENEW_AFTER) || rests(TRIED, TRY_AFTER) {
+        if rests(RENEWED, RENEW_AFTER) || rests(Known::TRIED, TRY_AFTER) {
             return Prepare::Ready(known);
         }
         let Some(renewed) = answers.next() else {
@@ -58,7 +57,7 @@ impl Threads {
             return Prepare::Call(self.call(request, &known));
         };
         let told = answer::object(renewed).unwrap_or_default();
-        known.facts.insert(TRIED.to_owned(), now.as_millis().to_string());
+        known.facts.insert(Known::TRIED.to_owned(), now.as_millis().to_string());
         // One that is younger than a day is not renewed yet, and the old one is good all the same.
         if let Some(token) = answer::string(&told, "access_token") {
             known.secrets.insert(Known::RENEWABLE.to_owned(), SecretString::from(token));

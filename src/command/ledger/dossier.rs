@@ -247,6 +247,7 @@ fn row(to: &mut impl Write, fate: &Fate) -> Result<(), Stop> {
                 (How::Answered, None) => write!(to, "; the platform said so")?,
                 (How::Asked, _) => write!(to, "; found there when asked")?,
                 (How::Elsewhere, _) => write!(to, "; posted there by another hand")?,
+                (How::Adopted, _) => write!(to, "; it stood there when the account was read")?,
                 (How::Person, _) => write!(to, "; a person saw it there")?,
             }
             if receipt.reference.already {

@@ -3,16 +3,20 @@
 use atom_syndication::{Feed, Text, TextType};
 
 use super::extras::{self, Extras, categorise, enclose};
-use super::{Head, Typed, clean};
+use super::work::Work;
+use super::{Head, NotAFeed, Typed, clean, unreadable};
 use crate::model::{Entry, Time};
 
 /// The feed's head and its entries in document order; in Atom every id may be an address.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<Typed>), atom_syndication::Error> {
-    let feed = Feed::read_from(xml.as_bytes())?;
+pub(super) fn read(xml: &str, work: &mut Work) -> Result<(Head, Vec<Typed>), NotAFeed> {
+    let feed = Feed::read_from(xml.as_bytes()).map_err(unreadable)?;
     let title = title(&feed.title);
     let head = Head { title: (!title.is_empty()).then_some(title), ..Head::default() };
-    let typed = |atom| Typed { entry: entry(atom), by_id: true, counted: None };
-    Ok((head, feed.entries.iter().map(typed).collect()))
+    let typed = |atom| {
+        work.look()?;
+        Ok(Typed { entry: entry(atom), by_id: true, counted: None })
+    };
+    Ok((head, feed.entries.iter().map(typed).collect::<Result<_, NotAFeed>>()?))
 }
 
 fn entry(atom: &atom_syndication::Entry) -> Entry {

@@ -1,9 +1,11 @@
 //! One field while it is read: text, references, CDATA and whatever markup stands inside it, up to
 //! a cap.
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64;
 
-use super::clean;
+use super::clean::{self, Strange};
 use super::names::{How, Space};
 use super::tokens::{Entities, Tag};
 use crate::model::markup;
@@ -48,6 +50,7 @@ pub(super) struct Capture<'a> {
     inner: Vec<&'a str>,
     overflow: usize,
     cut: bool,
+    strange: Strange,
 }
 
 impl<'a> Capture<'a> {
@@ -73,6 +76,7 @@ impl<'a> Capture<'a> {
             inner: Vec::new(),
             overflow: 0,
             cut: false,
+            strange: Strange::default(),
         }
     }
 
@@ -134,8 +138,9 @@ impl<'a> Capture<'a> {
         }
         // Before its controls are dropped, which are bytes of characters then.
         let text = clean::undo_double_encoding(text);
+        self.strange.twice += usize::from(matches!(text, Cow::Owned(_)));
         let decoded = match entities {
-            Some(entities) => clean::decode(&text, entities),
+            Some(entities) => clean::decode_counting(&text, entities, &mut self.strange),
             None => clean::decode_none(&text),
         };
         let markup = match self.kind {
@@ -219,6 +224,11 @@ impl<'a> Capture<'a> {
             let name = if self.kind == Kind::Xhtml { local(name) } else { name };
             self.push(&format!("</{name}>"));
         }
+    }
+
+    /// What was strange in it.
+    pub(super) const fn strange(&self) -> &Strange {
+        &self.strange
     }
 
     /// Whether it was longer than what is kept.

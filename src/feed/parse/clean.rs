@@ -235,9 +235,32 @@ pub(super) fn guid(raw: &str) -> Option<String> {
     Some(format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(raw.as_bytes()))))
 }
 
+/// The names that XML knows by itself.
+const PREDEFINED: [&str; 5] = ["amp", "lt", "gt", "quot", "apos"];
+
 /// The text of XML: references resolved once, by HTML's names too and by the document's own;
 /// unknown ones and a bare `&` stay.
 pub(super) fn decode<'t>(text: &'t str, entities: &Entities<'_>) -> Cow<'t, str> {
+    decode_counting(text, entities, &mut Strange::default())
+}
+
+/// What stands in a text and is no XML, though everybody knows what is meant.
+#[derive(Debug, Default)]
+pub(super) struct Strange {
+    /// An `&` that begins nothing.
+    pub(super) ampersands: usize,
+    /// Names of characters that HTML knows, and that nobody declares.
+    pub(super) names: usize,
+    /// Texts in UTF-8 that were encoded a second time.
+    pub(super) twice: usize,
+}
+
+/// The same, and counts what is strange.
+pub(super) fn decode_counting<'t>(
+    text: &'t str,
+    entities: &Entities<'_>,
+    strange: &mut Strange,
+) -> Cow<'t, str> {
     if !text.contains('&') {
         return decode_none(text);
     }
@@ -248,7 +271,10 @@ pub(super) fn decode<'t>(text: &'t str, entities: &Entities<'_>) -> Cow<'t, str>
         rest = &rest[at..];
         let known = reference_name(rest).and_then(|name| {
             let own = entities.value(name).map(|value| Cow::Owned(value.to_owned()));
-            Some((name, own.or_else(|| reference(name))?))
+            let is_known = own.is_some() || name.starts_with('#') || PREDEFINED.contains(&name);
+            let value = own.or_else(|| reference(name))?;
+            strange.names += usize::from(!is_known);
+            Some((name, value))
         });
         let taken = match &known {
             Some((name, value)) => {
@@ -257,6 +283,7 @@ pub(super) fn decode<'t>(text: &'t str, entities: &Entities<'_>) -> Cow<'t, str>
             }
             None => {
                 out.push('&');
+                strange.ampersands += 1;
                 1
             }
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::clean;
 use super::dates;
-use super::overrides;
+use super::overrides::{self, Plain};
 use crate::model::{Enclosure, Entry, Time};
 
 /// More media than this are not taken.
@@ -100,12 +100,21 @@ impl<E: Extension> Extras<'_, E> {
     /// What the author asks for of some audiences.
     pub(super) fn overrides(&self, entry: &mut Entry) {
         let mut asked = Vec::new();
-        for element in self.all("once", "post") {
-            let attributes = element.attributes().iter().map(|(n, v)| (n.as_str(), v.as_str()));
-            overrides::of_element(attributes, element.value().unwrap_or_default(), &mut asked);
-        }
-        for element in self.all("posse", "post") {
-            overrides::of_posse(element.value().unwrap_or_default(), entry, &mut asked);
+        let plain = Plain::of(entry);
+        let ours = self.all("once", "post").map(|element| (element, overrides::ELEMENT));
+        let posse = self.all("posse", "post").map(|element| (element, overrides::POSSE));
+        for (seen, (element, what)) in ours.chain(posse).enumerate() {
+            let text = element.value().unwrap_or_default();
+            if seen == overrides::MAX {
+                overrides::too_many(what, &mut asked);
+                break;
+            } else if what == overrides::POSSE {
+                overrides::of_posse(text, &plain, &mut asked);
+            } else {
+                let attributes = element.attributes().iter();
+                let attributes = attributes.map(|(name, value)| (name.as_str(), value.as_str()));
+                overrides::of_element(attributes, text, &mut asked);
+            }
         }
         entry.overrides = asked;
     }

@@ -40,7 +40,7 @@ use problems::Problems;
 use crate::clock;
 use crate::model::Entry;
 use names::Family;
-use repair::Unread;
+use root::Unread;
 use work::{MAX_WORK, TooMuch, Work};
 
 /// The stack of the thread that reads a feed: nothing there recurses deeper than a document of six
@@ -222,6 +222,9 @@ fn read(bytes: &[u8], hints: &Hints<'_>, work: &mut Work) -> Result<Document, No
     if text.is_empty() {
         return Err(NotAFeed::Empty);
     }
+    let is_control = |b: &u8| matches!(b, 0..=8 | 11 | 12 | 14..=31 | 127);
+    let controls = text.as_bytes().iter().filter(|b| is_control(b)).count();
+    problems.mended("a control character that no text has is left out", controls);
     let (format, head, entries, complete) = if text.starts_with(['{', '[']) {
         match json::read(text, hints.base_url, &mut problems) {
             Ok((head, entries, complete)) => (Format::Json, head, entries, complete),
@@ -281,15 +284,14 @@ fn read_xml(
         },
     })?;
     work.look()?;
-    let broken = |error: String| NotAFeed::Other(format!("a feed that cannot be read: {error}"));
     let (format, (mut head, entries)) = match repaired.family {
         Family::Rss => {
             let format = if repaired.root == "rdf" { Format::Rdf } else { Format::Rss };
-            (format, rss::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+            (format, rss::read(&repaired.xml, work)?)
         }
         Family::Atom => {
             let format = if repaired.atom03 { Format::Atom03 } else { Format::Atom };
-            (format, atom::read(&repaired.xml).map_err(|error| broken(error.to_string()))?)
+            (format, atom::read(&repaired.xml, work)?)
         }
     };
     let declared = repaired.language.as_deref().and_then(extras::language);
@@ -303,6 +305,10 @@ fn read_xml(
         (typed.entry, Origin { item, link })
     });
     Ok((format, head, entries.collect(), repaired.complete))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> NotAFeed {
+    NotAFeed::Other(format!("a feed that cannot be read: {error}"))
 }
 
 /// Makes what its texts link to and show absolute: they are written for the entry's own page.

@@ -1,14 +1,17 @@
 //! What an author asks for inside an item, in three ways of writing: our own element, the same in JSON
 //! Feed, and the JSON that POSSE Party reads. What cannot be understood says so, and nothing is guessed.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::extras::language;
 use crate::model::{Entry, Override};
 use crate::post::text::{from_html, paragraphs};
 
-/// More of them are not taken of one item.
-const MAX: usize = 32;
+/// More of them are not taken of one item, nor looked at.
+pub(super) const MAX: usize = 32;
 /// More names than these are not meant by one of them, nor longer ones, in characters.
 const MAX_NAMES: usize = 32;
 const MAX_NAME: usize = 64;
@@ -65,9 +68,41 @@ pub(super) fn of_member(json: &str, out: &mut Vec<Override>) {
     }
 }
 
+/// What an entry says, as plain text: made once, however often a format asks for it.
+pub(super) struct Plain<'a> {
+    entry: &'a Entry,
+    summary: OnceCell<String>,
+    content: OnceCell<String>,
+}
+
+impl<'a> Plain<'a> {
+    pub(super) const fn of(entry: &'a Entry) -> Self {
+        Self { entry, summary: OnceCell::new(), content: OnceCell::new() }
+    }
+
+    fn summary(&self) -> &str {
+        self.summary.get_or_init(|| plain(&self.entry.summary))
+    }
+
+    fn content(&self) -> &str {
+        self.content.get_or_init(|| plain(&self.entry.content))
+    }
+}
+
+fn plain(html: &str) -> String {
+    words(&paragraphs(&from_html(html))).unwrap_or_default()
+}
+
+/// Says that there are more than are taken.
+pub(super) fn too_many(what: &str, out: &mut Vec<Override>) {
+    out.truncate(MAX);
+    let why = format!("the feed's {what} cannot be understood: there are more than {MAX}");
+    out.push(Override { unreadable: Some(why), ..Override::default() });
+}
+
 /// Adds what the JSON of POSSE Party asks for: whether the entry goes out, and its words, for all or for
 /// some platforms. What else it knows means nothing here.
-pub(super) fn of_posse(json: &str, entry: &Entry, out: &mut Vec<Override>) {
+pub(super) fn of_posse(json: &str, entry: &Plain<'_>, out: &mut Vec<Override>) {
     let all = match serde_json::from_str(json) {
         Ok(Value::Object(all)) => all,
         Ok(_) => return broken(POSSE, "it is no JSON object", out),
@@ -86,30 +121,39 @@ pub(super) fn of_posse(json: &str, entry: &Entry, out: &mut Vec<Override>) {
         let mut asked = asked(said);
         take(&mut asked, "to", to);
         keep(asked, POSSE, out);
+        if out.len() > MAX {
+            break;
+        }
     }
 }
 
 /// The words that a format makes; the entry's own link stands in it or is added later.
-fn formatted(said: &Map<String, Value>, all: &Map<String, Value>, entry: &Entry) -> Option<String> {
+fn formatted(
+    said: &Map<String, Value>,
+    all: &Map<String, Value>,
+    plainly: &Plain<'_>,
+) -> Option<String> {
+    let entry = plainly.entry;
     let property = |name: &str| said.get(name).or_else(|| all.get(name)).and_then(Value::as_str);
     let says_title = || said.get("title").map(|_| "{{title}}");
     let format = said.get("format_string").and_then(Value::as_str).or_else(says_title)?;
     let value = |name: &str| match name {
         "title" => property(name).unwrap_or(&entry.title).to_owned(),
-        "summary" => paragraphs(&from_html(property(name).unwrap_or(&entry.summary))),
-        "content" => paragraphs(&from_html(property(name).unwrap_or(&entry.content))),
+        "summary" => property(name).map_or_else(|| plainly.summary().to_owned(), plain),
+        "content" => property(name).map_or_else(|| plainly.content().to_owned(), plain),
         "url" => entry.link.clone().unwrap_or_default(),
         "author_name" => property(name).or(entry.author.as_deref()).unwrap_or_default().to_owned(),
         _ => property(name).unwrap_or_default().to_owned(),
     };
     let mut out = String::new();
     let mut rest = format;
+    let mut values = BTreeMap::new();
     // One pass: what a value says is no format.
     while let Some((before, (name, after))) =
         rest.split_once("{{").and_then(|(before, open)| Some((before, open.split_once("}}")?)))
     {
         out.push_str(before);
-        out.push_str(&value(name.trim()));
+        out.push_str(values.entry(name.trim()).or_insert_with_key(|name| value(name)));
         rest = after;
         if out.len() > MAX_TEXT {
             break;
@@ -177,8 +221,7 @@ fn keep(mut asked: Override, what: &str, out: &mut Vec<Override>) {
         *why = format!("the feed's {what} cannot be understood: {why}");
     }
     if out.len() == MAX {
-        let why = format!("the feed's {what} cannot be understood: there are more than {MAX}");
-        out.push(Override { unreadable: Some(why), ..Override::default() });
+        too_many(what, out);
     }
     let nothing = Override { to: asked.to.clone(), ..Override::default() };
     if out.len() < MAX && asked != nothing {
@@ -296,6 +339,13 @@ mod tests {
         let many = rss(&"<o:post skip=\"true\"/>".repeat(200));
         assert_eq!(many.len(), MAX + 1);
         assert!(many[MAX].unreadable.is_some());
+        // Also where those that are taken say nothing: the next may say not to send it.
+        let late = rss(&format!("{}<o:post skip=\"true\"/>", "<o:post/>".repeat(MAX)));
+        assert!(late.len() == 1 && late[0].unreadable.is_some(), "{late:?}");
+        let all: String = (0..200).map(|i| format!("\"p{i}\":{{\"syndicate\":false}},")).collect();
+        let json = format!("{{\"platform_overrides\":{{{all}\"q\":{{}}}}}}");
+        let many = rss(&format!("<posse:post>{json}</posse:post>"));
+        assert!(many.len() == MAX + 1 && many[MAX].unreadable.is_some());
         for bad in ["7", "[[]]", "{\"skip\":1}", "{\"to\":[]}"] {
             let feed = format!(
                 "{{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[{{\"id\":\"1\",\"_oncecast\":{bad}}}]}}"

@@ -15,9 +15,9 @@ use super::facts::{Facts, Gathering};
 use super::items::{Item, Items, Kept, Written};
 use super::names::{Family, How, Meaning, Place, Space, Spaces, meaning};
 use super::problems::Problems;
-use super::root::{NoRoot, find_root, local};
+use super::root::{Unread, find_root, local};
 use super::tokens::{Tag, Token, Tokens};
-use super::work::{TooMuch, Work};
+use super::work::Work;
 use super::{clean, dates, relative};
 use crate::model::Time;
 
@@ -44,27 +44,6 @@ pub(super) struct Repaired {
     pub(super) first: usize,
 }
 
-/// Why a document is not repaired.
-#[derive(Debug)]
-pub(super) enum Unread {
-    /// There is no feed in it.
-    NoRoot(NoRoot),
-    /// It makes too much work.
-    TooMuch,
-}
-
-impl From<NoRoot> for Unread {
-    fn from(none: NoRoot) -> Self {
-        Self::NoRoot(none)
-    }
-}
-
-impl From<TooMuch> for Unread {
-    fn from(_: TooMuch) -> Self {
-        Self::TooMuch
-    }
-}
-
 /// Repairs a document.
 pub(super) fn repair(
     text: &str,
@@ -73,7 +52,8 @@ pub(super) fn repair(
     work: &mut Work,
 ) -> Result<Repaired, Unread> {
     let mut tokens = Tokens::new(text);
-    let (tag, family) = find_root(&mut tokens)?;
+    let (tag, family, behind) = find_root(&mut tokens)?;
+    problems.mended("what a server printed before the feed is left out", usize::from(behind));
     let mut repair = Repair {
         family,
         spaces: Spaces::default(),
@@ -246,6 +226,7 @@ impl<'a> Repair<'a, '_> {
                 capture.open(&tag, space);
                 return;
             }
+            self.problems.mended("a field that nobody ended ends where the next begins", 1);
             self.close_field();
         }
         if let [.., outer, Open { leaf: true, .. }] = &self.stack[..]
@@ -260,6 +241,7 @@ impl<'a> Repair<'a, '_> {
         let is_item = meaning(self.family, Place::Head, space, tag.name) == Meaning::Item;
         let lost = self.place() != Place::Unknown || self.item.is_none();
         if is_item && self.place() != Place::Head && lost {
+            self.problems.mended("an item that nobody ended ends where the next begins", 1);
             while self.stack.len() > 1 && self.place() != Place::Head {
                 self.pop();
             }
@@ -374,6 +356,7 @@ impl<'a> Repair<'a, '_> {
         if capture.was_cut() {
             self.problems.add(self.at(), format!("{} is too long and was cut", capture.name));
         }
+        self.problems.strange(capture.strange());
         let mut value = capture.value();
         if capture.name == "link" && capture.is_alternate() {
             let link = clean::link(&value, base.as_deref());

@@ -1,7 +1,8 @@
 //! A sound RSS document to entries, by the `rss` crate.
 
 use super::extras::{self, Extras, categorise, date, enclose};
-use super::{Head, Typed, clean};
+use super::work::Work;
+use super::{Head, NotAFeed, Typed, clean, unreadable};
 use crate::model::Entry;
 
 /// Hosts of a service that rewrote links to count clicks and is no more; beside its link a feed
@@ -9,8 +10,8 @@ use crate::model::Entry;
 const CLICK_COUNTERS: [&str; 2] = ["feedproxy.google.com", "feeds.feedburner.com"];
 
 /// The feed's head and its items in document order; a guid that says so is the address too.
-pub(super) fn read(xml: &str) -> Result<(Head, Vec<Typed>), rss::Error> {
-    let channel = rss::Channel::read_from(xml.as_bytes())?;
+pub(super) fn read(xml: &str, work: &mut Work) -> Result<(Head, Vec<Typed>), NotAFeed> {
+    let channel = rss::Channel::read_from(xml.as_bytes()).map_err(unreadable)?;
     let title = clean::title_of_html(channel.title());
     let language =
         channel.language().or_else(|| Extras(channel.extensions()).text("dc", "language"));
@@ -20,13 +21,14 @@ pub(super) fn read(xml: &str) -> Result<(Head, Vec<Typed>), rss::Error> {
         ..Head::default()
     };
     let typed = |item: &rss::Item| {
+        work.look()?;
         let mut entry = entry(item);
         let real = real(item, entry.link.as_deref());
         let counted = real.and_then(|real| entry.link.replace(real));
         let by_id = item.guid().is_some_and(rss::Guid::is_permalink);
-        Typed { entry, by_id, counted }
+        Ok(Typed { entry, by_id, counted })
     };
-    Ok((head, channel.items().iter().map(typed).collect()))
+    Ok((head, channel.items().iter().map(typed).collect::<Result<_, NotAFeed>>()?))
 }
 
 /// The real address beside one that counts clicks.

@@ -356,6 +356,26 @@ fn faults() -> impl Strategy<Value = Fault> {
     prop::sample::select(vec![Trouble, Content, Cut, Access, Missing, Gone, Throttled, Refused])
 }
 
+/// Thousands of copies that came at the same second would come at the same second for ever, and whatever
+/// they overran would be overrun again when it is back.
+#[test]
+fn no_two_come_back_at_the_same_moment() {
+    let spread = |wait: &dyn Fn(u64) -> Duration, whole: Duration| {
+        let waits: Vec<Duration> = (0..100).map(wait).collect();
+        let (least, most) = (waits.iter().min().copied(), waits.iter().max().copied());
+        let least = least.unwrap_or_default();
+        assert!(most.unwrap_or_default() - least > whole / 10, "{waits:?}");
+    };
+    spread(&|seed| hints::next(&known(), &rules(), NOW, seed).0.since(NOW), QUARTER);
+    for fault in [Fault::Trouble, Fault::Access, Fault::Throttled, Fault::Refused] {
+        let rest = |seed| {
+            let state = after(known(), Poll::Failed(&failed(fault, None)), &rules(), NOW, seed);
+            wait(&state, NOW)
+        };
+        spread(&rest, rest(1) * 9 / 10);
+    }
+}
+
 proptest! {
     #[test]
     fn polls_stay_within_a_tenth_of_the_interval(every in 1_000_u64..1_000_000_000, seed: u64) {

@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use crate::model::identity::{
-    Likeness, Sketch, dated_alike, differs_only_in_digits, is_strong_title, leads_away, likeness,
-    loses_parameters, nearly_same_text, same_moment, same_post_evidence, same_title, shared_mark,
+    Gone, Likeness, Sketch, dated_alike, differs_only_in_digits, is_strong_title, leads_away,
+    likeness, loses_parameters, nearly_same_text, same_moment, same_post_evidence, same_title,
+    shared_mark,
 };
 use crate::model::{Alias, AliasKind, Entry};
 
 use super::names::{self, Names};
+use super::window::Window;
 use super::{Habits, Memory, learn};
 
 /// A moment that more items of a document bear is no evidence: their feed makes it up.
@@ -317,7 +319,8 @@ impl<'a, M: Memory> Look<'a, M> {
                     break;
                 }
                 let is_own = weak.kind != AliasKind::TitleDate || is_strong_title(&entry.title);
-                if is_own || likeness(entry, &old, true, true, false).points >= Likeness::ALIKE {
+                if is_own || likeness(entry, &old, true, true, Gone::Away).points >= Likeness::ALIKE
+                {
                     self.alike[at] = Some((number, weak.kind.word().to_owned()));
                     break;
                 }
@@ -338,7 +341,7 @@ impl<'a, M: Memory> Look<'a, M> {
             return Ok(());
         }
         let sketches = self.memory.sketches()?;
-        let left = self.left_the_middle();
+        let window = Window::of(&self.habits.present, self.entries, &self.known);
         for at in 0..self.entries.len() {
             if !open(self, at) {
                 continue;
@@ -355,7 +358,8 @@ impl<'a, M: Memory> Look<'a, M> {
             for other in near {
                 let old = self.memory.entry(other.entry)?.0;
                 let dates = self.tells_moment(entry);
-                let found = likeness(entry, &old, own, dates, left.contains(&other.entry));
+                let gone = window.left_by(other.entry, &old, at);
+                let found = likeness(entry, &old, own, dates, gone);
                 if found.points >= Likeness::ALIKE
                     && best.as_ref().is_none_or(|(best, _)| found.points > best.points)
                 {
@@ -367,15 +371,6 @@ impl<'a, M: Memory> Look<'a, M> {
         Ok(())
     }
 
-    /// Entries of the last document that are gone from its middle: what is gone from its old end has only
-    /// slid out of the window.
-    fn left_the_middle(&self) -> HashSet<u64> {
-        let last = &self.habits.present;
-        let oldest = last.iter().position(|number| self.present.contains(number));
-        let after = oldest.map_or(last.len(), |at| at + 1);
-        last[after..].iter().copied().filter(|n| !self.present.contains(n)).collect()
-    }
-
     /// What nobody has heard yet and now stands there under another name is still the same entry: it was
     /// mended in its settle window.
     fn merge_unsent(&mut self) -> Result<(), M::Error> {
@@ -385,7 +380,7 @@ impl<'a, M: Memory> Look<'a, M> {
                 continue;
             }
             let old = self.memory.entry(number)?.0;
-            if likeness(&self.entries[at], &old, true, true, true).points >= Likeness::ALIKE {
+            if likeness(&self.entries[at], &old, true, true, Gone::Out).points >= Likeness::ALIKE {
                 self.known[at] = Some(number);
                 self.alike[at] = None;
                 self.present.insert(number);

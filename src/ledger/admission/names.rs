@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 
-use crate::model::identity::{aliases, side_aliases, title_form};
+use crate::model::identity::{aliases, side_aliases, text_form, title_form};
 use crate::model::{Alias, AliasKind, Entry, Fingerprint};
 
 /// How one item can be recognised, after the document's own collisions are taken out.
@@ -36,12 +36,7 @@ pub(super) fn names_within(
 ) -> (Vec<Names>, Vec<Alias>) {
     let all: Vec<Vec<Alias>> = entries.iter().map(|e| aliases(feed, e)).collect();
     let titles: Vec<String> = entries.iter().map(title_form).collect();
-    let mut whole = HashSet::new();
-    let is_first: Vec<bool> = all
-        .iter()
-        .zip(entries.iter().zip(&titles))
-        .map(|(names, (entry, title))| whole.insert((names, title, entry.published)))
-        .collect();
+    let is_first = firsts(&all, entries, &titles);
     let mut count: HashMap<Fingerprint, u32> = HashMap::new();
     for (names, _) in all.iter().zip(&is_first).filter(|(_, first)| **first) {
         for alias in names {
@@ -85,6 +80,27 @@ pub(super) fn names_within(
         named.push(Names { aliases, other, is_shared, is_first, side });
     }
     (named, collisions)
+}
+
+/// Which items are not one that came before in the document: in every alias, title and date; or, whatever
+/// their dates, in guid, link, title and a text, as of feeds that are put together from two copies.
+fn firsts(all: &[Vec<Alias>], entries: &[Entry], titles: &[String]) -> Vec<bool> {
+    let guid = |names: &[Alias]| names.iter().find(|a| a.kind == AliasKind::Guid).copied();
+    let mut bearers: HashMap<Alias, u32> = HashMap::new();
+    for guid in all.iter().filter_map(|names| guid(names)) {
+        *bearers.entry(guid).or_default() += 1;
+    }
+    let (mut whole, mut told) = (HashSet::new(), HashSet::new());
+    let mut is_first = Vec::with_capacity(entries.len());
+    for ((names, entry), title) in all.iter().zip(entries).zip(titles) {
+        let mut first = whole.insert((names, title, entry.published));
+        if let Some(guid) = guid(names).filter(|guid| bearers.get(guid).is_some_and(|n| *n > 1)) {
+            let text = text_form(entry);
+            first &= text.is_empty() || told.insert((guid, &entry.link, title, text));
+        }
+        is_first.push(first);
+    }
+    is_first
 }
 
 /// What narrows an alias beside title and day: the link, unless it is the link itself.

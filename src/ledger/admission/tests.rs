@@ -304,3 +304,18 @@ fn an_item_that_a_feed_lists_twice_is_told_once() {
     assert_eq!(memory.sent(&window), 1);
     assert_eq!(memory.sent(&window), 0);
 }
+
+/// A feed that was put together from two copies lists each post twice, once without its date: readers
+/// would hear all of it again.
+#[test]
+fn a_post_that_is_listed_twice_under_two_dates_is_one() {
+    let memory = Remembered::default();
+    memory.poll(&posts(9..=18), true);
+    let undated = |entry: &Entry| Entry { published: None, ..entry.clone() };
+    let twice: Vec<Entry> = posts(9..=18).iter().flat_map(|e| [undated(e), e.clone()]).collect();
+    assert_eq!(memory.sent(&twice), 0);
+    // Under one guid, two that say other things are two.
+    let fresh = Entry { published: Some(NOW), ..post(19) };
+    let other = Entry { content: "Another thing altogether.".to_owned(), ..undated(&fresh) };
+    assert_eq!(memory.sent(&[posts(9..=18), vec![fresh, other]].concat()), 2);
+}

@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 use super::batch::Batch;
-use super::records::{DeliveryRow, EntryRow, Routing};
+use super::records::{DeliveryRow, EntryRow};
 use super::upkeep::Gone;
 
 /// A feed that gives an item a new guid at every poll teaches nothing after this many.
@@ -84,7 +84,7 @@ impl Batch<'_, '_> {
         name: &str,
     ) -> Result<(Option<FeedState>, Option<Duration>), LedgerError> {
         let Some(row) = self.feed_row(name)? else { return Ok((None, None)) };
-        let next = self.next_settle(&row, |_| true)?;
+        let next = self.next_settle(&row.settling, |_| true)?;
         Ok((Some(row.state), next))
     }
 
@@ -115,7 +115,7 @@ impl Batch<'_, '_> {
             }
         }
         // What this poll did not show is looked for at the next one, and not again at once.
-        admitted.next_settle = self.next_settle(&row, |look| look > self.now)?;
+        admitted.next_settle = self.next_settle(&row.settling, |look| look > self.now)?;
         self.set_feed_row(&intake.feed, &row)?;
         Ok(admitted)
     }
@@ -307,25 +307,14 @@ impl Batch<'_, '_> {
                 }
             };
             told = Some((status.kind(), hold.map(ToString::to_string)));
-            let row = DeliveryRow {
-                status,
-                since: self.now,
-                opened: self.now,
-                key: IdempotencyKey::of(&entry.id, name, 1),
-                first_sent: None,
-                haunted: false,
-                routing: Routing::Open,
-                absent: Vec::new(),
-                staged: None,
-                request: None,
-                amend: None,
-                lines: vec![line],
-            };
+            let key = IdempotencyKey::of(&entry.id, name, 1);
+            let row = DeliveryRow { lines: vec![line], ..DeliveryRow::new(status, self.now, key) };
             self.tables.set_delivery(id, None, &row, entry.settles)?;
-            owed.push(name.as_str());
+            owed.push((name.as_str(), id, row));
         }
         let Some((status, hold)) = told else { return Ok(()) };
-        let groups = owed.join(", ");
+        let groups: Vec<&str> = owed.iter().map(|(name, ..)| *name).collect();
+        let groups = groups.join(", ");
         self.journal(&Line {
             at: self.now,
             entry: Some(entry.id),
@@ -341,6 +330,9 @@ impl Batch<'_, '_> {
             http: None,
             id: None,
         })?;
+        for (_, id, row) in owed {
+            self.is_heard_already(id, &row, &entry)?;
+        }
         Ok(())
     }
 }

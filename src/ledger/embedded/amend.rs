@@ -106,9 +106,21 @@ impl Batch<'_, '_> {
         if self.core.audience(id.group).is_none() {
             return not(row, "its group is no longer in the config");
         }
+        if let Some(why) = self.moved(id, &row, Change::Retract) {
+            return not(row, &why);
+        }
         let amend = Amend::wanted(Change::Retract, self.now);
+        let was_edited = row.amend.as_ref().is_some_and(|amend| amend.edits > 0);
         let row = self.set_amend(id, row, entry, amend, what.dry_run, (who, "wanted"))?;
-        Ok((row, true, Some("it is there".to_owned())))
+        let edits_stay = self.core.audience(id.group).is_some_and(|(group, _)| group.edits_stay);
+        let why = match was_edited && edits_stay {
+            true => {
+                "it is there; what it was changed to stays visible in clients that know no edits: \
+                     take that away by hand"
+            }
+            false => "it is there",
+        };
+        Ok((row, true, Some(why.to_owned())))
     }
 
     /// Writes down a change that is new or over.
@@ -142,9 +154,17 @@ impl Batch<'_, '_> {
         else {
             return Ok(None);
         };
+        let hindered = self.hindered(id, &row, amend.amend.change);
         let due = self.due_work(id, row)?;
         let AmendRow { amend, request, was, said, .. } = *amend;
-        Ok(Some(AmendWork { due, change: amend.change, receipt, request, was, said }))
+        Ok(Some(AmendWork { due, change: amend.change, receipt, hindered, request, was, said }))
+    }
+
+    /// Why no call for a change is to be made, where that is so.
+    fn hindered(&self, id: DeliveryId, row: &DeliveryRow, change: Change) -> Option<String> {
+        let is_ignored = change == Change::Update && !self.upkeep(id).update;
+        let unwanted = || "its group no longer wants it (on_edit)".to_owned();
+        self.moved(id, row, change).or_else(|| is_ignored.then(unwanted))
     }
 
     /// Grants one call for a change; `saying` is the fingerprint of what the post then says.
@@ -164,6 +184,10 @@ impl Batch<'_, '_> {
             return Ok(AmendClaim::NotNow { wait, why: "it is not yet due".to_owned() });
         }
         let entry = self.tables.entry(id.entry)?;
+        if let Some(why) = self.hindered(id, &row, change) {
+            self.give_up(id, row, &entry, why)?;
+            return Ok(AmendClaim::Gone);
+        }
         // Of a call that may have been heard the same is heard again.
         amend.unsure |= amend.request.is_some();
         let (request, saying) = match amend.request.take() {
@@ -255,7 +279,8 @@ impl Batch<'_, '_> {
             amend.edits += 1;
             amend.edited = Some(self.now);
         }
-        if matches!(stand, Stand::GivenUp { maybe: true, .. }) {
+        let is_made_anew = amend.request.is_none() && amend.unsure;
+        if is_made_anew || matches!(stand, Stand::GivenUp { maybe: true, .. }) {
             amend.leave_unknown();
         }
         amend.amend.stand = stand;
@@ -302,10 +327,17 @@ impl Batch<'_, '_> {
                 (Stand::GivenUp { at, why: reason.clone(), maybe }, !maybe)
             }
             Effect::Not(Outcome::Unsent { reason }) => (again(rest, reason), !maybe),
+            // No call that names that version ever does anything, so the next is made anew; what an
+            // earlier one did is not known for that.
+            Effect::Not(Outcome::Deferred { cause: DeferCause::Collision, reason, .. }) => {
+                (again(rest, reason), true)
+            }
             Effect::Not(Outcome::Deferred { wait, cause, reason }) => {
                 let rest = match cause {
                     DeferCause::SessionExpired | DeferCause::Credentials => Duration::ZERO,
-                    DeferCause::RateLimited | DeferCause::Overloaded => rest,
+                    DeferCause::RateLimited | DeferCause::Overloaded | DeferCause::Collision => {
+                        rest
+                    }
                 };
                 (again(wait.unwrap_or(rest), reason), !maybe)
             }
@@ -336,6 +368,9 @@ impl Batch<'_, '_> {
             Moot::Cannot(why) => {
                 return self.give_up(id, row, &entry, why.clone()).map(Some);
             }
+            Moot::Later { wait, why } => {
+                return self.look_again(id, row, &entry, *wait, why).map(Some);
+            }
         };
         amend.amend.stand = stand;
         (amend.request, amend.permit, amend.unsure) = (None, None, false);
@@ -347,6 +382,35 @@ impl Batch<'_, '_> {
         }
         self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
         Ok(Some(settled))
+    }
+
+    /// What must be known first cannot be asked now. That is no news, and counts: it must not go on without
+    /// end, nor hold up what waits behind it.
+    fn look_again(
+        &mut self,
+        id: DeliveryId,
+        row: DeliveryRow,
+        entry: &EntryRow,
+        wait: Option<Duration>,
+        why: &str,
+    ) -> Result<Amend, LedgerError> {
+        let Some((mut amend, Stand::Wanted { tries, .. })) =
+            row.amend.clone().map(|amend| (amend.clone(), amend.amend.stand))
+        else {
+            return Err(LedgerError::Refused("no change of it is wanted".to_owned()));
+        };
+        let tries = tries + 1;
+        if tries >= TRIES_MAX {
+            let why = format!("it was tried {TRIES_MAX} times: {why}");
+            return self.give_up(id, row, entry, why);
+        }
+        let rest = growing(RETRY_FIRST, tries, REST_MAX);
+        let not_before = self.now.plus(wait.unwrap_or_default().min(WAIT_MAX).max(rest));
+        amend.amend.stand = Stand::Wanted { tries, not_before, why: Some(why.to_owned()) };
+        let settled = amend.amend.clone();
+        let next = DeliveryRow { amend: Some(amend), ..row.clone() };
+        self.tables.set_delivery(id, Some((&row, entry.settles)), &next, entry.settles)?;
+        Ok(settled)
     }
 
     fn give_up(

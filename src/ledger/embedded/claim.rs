@@ -39,6 +39,9 @@ impl Batch<'_, '_> {
         if not_before > self.now {
             return Ok(self.wait_until(not_before, "it is not yet due".to_owned()));
         }
+        if self.is_heard_already(id, &row, &entry)? {
+            return Ok(Claim::Gone(self.delivery(id)?.status.kind()));
+        }
         if self.may_be_forgotten(&row)? {
             return self.haunted(id, row, &entry, request);
         }
@@ -81,6 +84,10 @@ impl Batch<'_, '_> {
         if self.is_replaced(id)? {
             // Another generation has another key: on the platform the two are two posts.
             let why = "it was sent again by hand instead".to_owned();
+            return Ok(Claim::NotNow { wait: None, why });
+        }
+        if let Some(there) = self.left_behind(id, &row) {
+            let why = format!("it was sent to {there}, and its group now posts elsewhere");
             return Ok(Claim::NotNow { wait: None, why });
         }
         // Since it fell into this doubt, which may be another than the one that was asked about, and what
@@ -214,6 +221,7 @@ impl Batch<'_, '_> {
             request: Some(request.clone()),
             absent: Vec::new(),
             staged: None,
+            home: self.home(id),
             ..row
         };
         let row = self.apply(id, &row, entry, event(number), by.who, &detail)?;

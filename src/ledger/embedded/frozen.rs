@@ -301,6 +301,7 @@ impl Frozen {
             opened: row.opened,
             key: row.key,
             first_sent: row.first_sent,
+            home: row.home,
             lines: row.lines,
         })
     }

@@ -134,6 +134,9 @@ impl Batch<'_, '_> {
             let why = format!("it is not due before {later}");
             return Ok(Moved::NotNow { wait: Some(later.since(self.now)), why });
         }
+        if self.is_heard_already(id, &row, entry)? {
+            return Ok(Moved::To(self.delivery(id)?.status));
+        }
         if self.may_be_forgotten(&row)? {
             self.haunted(id, row, entry, request)?;
             return Ok(Moved::To(self.delivery(id)?.status));

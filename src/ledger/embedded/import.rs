@@ -331,6 +331,7 @@ impl<'txn> Work<'txn> {
             absent: Vec::new(),
             staged: None,
             request: None,
+            home: record.home,
             amend: None,
             lines,
         };

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::clock::Mark;
 use crate::ledger::LedgerError;
+use crate::ledger::admission::{Distrust, Habits};
 use crate::model::FeedState;
 
 use super::admit::FeedRow;
@@ -65,6 +68,32 @@ impl Lag {
     }
 }
 
+/// What is shown of a [`FeedRow`].
+#[derive(Debug, Deserialize)]
+pub(super) struct Glance {
+    #[serde(default)]
+    pub(super) settling: Vec<u64>,
+    #[serde(default)]
+    habits: Learnt,
+    pub(super) state: FeedState,
+}
+
+/// What is shown of [`Habits`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Learnt {
+    distrusted: Vec<Distrust>,
+    hosts: Vec<(String, String)>,
+}
+
+impl Glance {
+    /// What a person should know of it.
+    pub(super) fn notes(&mut self) -> Vec<String> {
+        let Learnt { distrusted, hosts } = std::mem::take(&mut self.habits);
+        Habits { distrusted, hosts, ..Habits::default() }.notes()
+    }
+}
+
 impl Batch<'_, '_> {
     /// One feed, as it is known by now.
     pub(super) fn feed_row(&self, feed: &str) -> Result<Option<FeedRow>, LedgerError> {
@@ -76,6 +105,17 @@ impl Batch<'_, '_> {
     pub(super) fn feed_rows(&self) -> Result<Vec<(String, FeedRow)>, LedgerError> {
         let rows = self.tables.feeds::<FeedRow>()?.into_iter();
         Ok(rows.map(|(feed, row)| (feed.clone(), self.newest_state(&feed, row))).collect())
+    }
+
+    /// The same of every feed, as far as it is shown: of thousands, a long row each is not built up.
+    pub(super) fn glances(&self) -> Result<Vec<(String, Glance)>, LedgerError> {
+        let mut glances = self.tables.feeds::<Glance>()?;
+        for (feed, glance) in &mut glances {
+            if let Some(state) = self.core.lag.of(feed) {
+                glance.state = state.clone();
+            }
+        }
+        Ok(glances)
     }
 
     fn newest_state(&self, feed: &str, row: FeedRow) -> FeedRow {

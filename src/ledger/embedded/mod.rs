@@ -11,6 +11,7 @@
 //! - *a failed commit closes and reopens it* before anything is claimed: its outcome is unknown.
 
 mod admit;
+mod adopt;
 mod agree;
 #[cfg(test)]
 mod agree_tests;
@@ -62,6 +63,7 @@ use crate::model::{
     Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged, Status,
 };
 
+use super::adopt::{Adopt, AdoptStep};
 use super::alert::Concern;
 use super::amend::{AmendClaim, AmendSettled, AmendSpent, Moot, Retract, RetractStep};
 use super::upkeep::{Missing, Page};
@@ -295,6 +297,12 @@ impl Ledger for Embedded {
         who: Who,
     ) -> Reply<Status> {
         self.call(move |batch| batch.elsewhere(delivery, reference, how, &who))
+    }
+
+    fn adopt(&self, what: Adopt, who: Who) -> Reply<Vec<AdoptStep>> {
+        // What is only shown is tried out, and not kept.
+        let kind = if what.dry_run { Message::Rehearse } else { Message::Job };
+        self.hand(kind, move |batch| batch.adopt(&what, &who))
     }
 
     fn missing(&self, feed: &str) -> Reply<Vec<Missing>> {

@@ -2,7 +2,49 @@
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-use crate::model::{Reference, Request};
+use crate::model::{Change, DeliveryId, Reference, Request};
+
+use super::batch::Batch;
+use super::records::DeliveryRow;
+
+impl Batch<'_, '_> {
+    /// Where a delivery's group posts now.
+    pub(super) fn home(&self, id: DeliveryId) -> Option<String> {
+        self.core.audience(id.group).map(|(audience, _)| audience.home.clone())
+    }
+
+    /// Where a delivery was sent, where that is not where its group posts now: who asks here, or repeats it
+    /// here, learns and does nothing there.
+    pub(super) fn left_behind<'a>(&self, id: DeliveryId, row: &'a DeliveryRow) -> Option<&'a str> {
+        let home = self.home(id)?;
+        row.home.as_deref().filter(|there| *there != home)
+    }
+
+    /// Why a post cannot be named from where its group posts now, where that is so: the same name may be
+    /// another's there, and "there is no such post" would say nothing of this one.
+    pub(super) fn moved(
+        &self,
+        id: DeliveryId,
+        row: &DeliveryRow,
+        change: Change,
+    ) -> Option<String> {
+        let home = self.home(id)?;
+        let stands = match &row.home {
+            Some(there) if *there == home => return None,
+            Some(there) => format!("it was posted to {there}, and its group now posts to {home}"),
+            None => "where it was posted was not kept".to_owned(),
+        };
+        Some(format!("{stands}: {}", by_hand(change)))
+    }
+}
+
+/// What is left to a person where no call can name the post.
+pub(super) const fn by_hand(change: Change) -> &'static str {
+    match change {
+        Change::Update => "change it by hand",
+        Change::Retract => "take it away by hand, then say so: oncecast retract ENTRY --done",
+    }
+}
 
 /// What names a post at its platform.
 pub(super) fn named(reference: &Reference) -> Option<&str> {

@@ -23,6 +23,10 @@ use super::trust::{self, Found};
 
 /// redb's default is 1 GiB, four times what the service may use.
 pub(super) const CACHE_BYTES: usize = 8 << 20;
+/// The same for a ledger of millions of entries.
+const CACHE_BYTES_MAX: usize = 64 << 20;
+/// The part of a ledger that leads to all the rest: the inner pages of its trees.
+const INNER: u64 = 64;
 
 /// Why this ledger is not trusted, whatever its witness says, until a person takes it up.
 pub(super) const DISTRUST: &str = "distrust";
@@ -354,14 +358,22 @@ fn transacted(
     Ok(taken)
 }
 
+/// How much of a ledger of so many bytes is kept at hand: while what leads to a row is, an entry is found
+/// among millions as among thousands.
+fn cache_for(len: u64) -> usize {
+    let inner = usize::try_from(len / INNER).unwrap_or(CACHE_BYTES_MAX);
+    inner.clamp(CACHE_BYTES, CACHE_BYTES_MAX)
+}
+
 pub(super) fn open_file(disk: &dyn Disk, path: &Path) -> Result<Database, LedgerError> {
     let failed = |e: &dyn std::fmt::Display| unusable(&path.display().to_string(), e);
     let file = disk.open(path, How::Write).map_err(|e| failed(&e))?;
-    if file.len().map_err(|e| failed(&e))? == 0 {
+    let len = file.len().map_err(|e| failed(&e))?;
+    if len == 0 {
         // redb would make a new one out of it.
         return Err(damaged(path, &"it is empty"));
     }
-    match Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Lent(file)) {
+    match Builder::new().set_cache_size(cache_for(len)).create_with_backend(Lent(file)) {
         Ok(database) => Ok(database),
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use(disk, path)),
         Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))

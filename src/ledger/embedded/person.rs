@@ -112,6 +112,7 @@ impl Batch<'_, '_> {
             }
             Verdict::Asked(Found::There(reference)) => {
                 let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
+                row.home = self.home(id);
                 (Event::Found(receipt(reference, How::Asked)), detail)
             }
             Verdict::Asked(Found::Absent) => {
@@ -170,8 +171,8 @@ impl Batch<'_, '_> {
         if !sends || *attempt >= ABSENT_SENDS_MAX || row.haunted || self.is_replaced(id)? {
             return Ok(false);
         }
-        if self.hand_of(row)?.is_some() {
-            // Only the person who began it knows.
+        if self.hand_of(row)?.is_some() || self.left_behind(id, row).is_some() {
+            // Only the person who began it knows; and where it was sent, nobody was asked.
             return Ok(false);
         }
         Ok(matches!(row.absent[..], [first, last] if last.since(first) >= ABSENT_APART))
@@ -248,6 +249,20 @@ impl Batch<'_, '_> {
             sends,
             why: why.to_owned(),
         };
+        if again.is_none()
+            && found
+                .as_ref()
+                .is_none_or(|(id, row)| id.generation == 1 && !row.status.may_have_been_seen())
+            && let Some(receipt) = self.adopted(&entry.entry, group)?
+        {
+            let why = "it has it: that stood there before any feed of ours showed it (adopt)";
+            let (id, row) = found.unwrap_or_else(|| {
+                let key = IdempotencyKey::of(&entry.id, name, first.generation);
+                (first, DeliveryRow::new(Status::Baseline, self.now, key))
+            });
+            let row = DeliveryRow { status: Status::Published { receipt }, ..row };
+            return Ok(step(self, id, &row, false, why));
+        }
         let Some((id, row)) = found else {
             let row = self.open_generation(first, entry, name, "replay", who, replay)?;
             return Ok(step(self, first, &row, true, "it has not had it"));
@@ -331,20 +346,10 @@ impl Batch<'_, '_> {
         who: &str,
         replay: &Replay,
     ) -> Result<DeliveryRow, LedgerError> {
-        let mut row = DeliveryRow {
-            status: Status::Due { attempt: 0, not_before: self.now },
-            since: self.now,
-            opened: self.now,
-            key: IdempotencyKey::of(&entry.id, group, id.generation),
-            first_sent: None,
-            haunted: false,
-            routing: Routing::ByHand,
-            absent: Vec::new(),
-            staged: None,
-            request: None,
-            amend: None,
-            lines: Vec::new(),
-        };
+        let status = Status::Due { attempt: 0, not_before: self.now };
+        let key = IdempotencyKey::of(&entry.id, group, id.generation);
+        let row = DeliveryRow::new(status, self.now, key);
+        let mut row = DeliveryRow { routing: Routing::ByHand, ..row };
         if !replay.dry_run {
             self.note(id, &mut row, entry, "replay", Told { who, detail: why, http: None })?;
             self.tables.set_delivery(id, None, &row, None)?;

@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use crate::ledger::{
     DeliveryView, DoubtWork, DueWork, EntryView, GroupView, LaneView, LedgerError, Overview,
-    Selection, Waiting, Work, caps, journal,
+    Selection, Waiting, Work, adopt, caps, journal,
 };
-use crate::model::identity::aliases;
+use crate::model::identity::{aliases, link_aliases};
 use crate::model::{DeliveryId, Entry, EntryId, Stand, Status, Time, Why};
 
 use super::batch::Batch;
-use super::claim::no_room;
+use super::claim::{Count, no_room};
 use super::records::{Agenda, DeliveryRow, EntryRow, Routing};
 
 /// How many entries a person's words may mean before they must say more.
 const FOUND_MAX: usize = 10;
 /// How far back news is looked for: a new feed brings a whole archive of baseline.
 const RECENT_WALK: usize = 500;
+/// Among so many changes of a group that are due, one that takes a post away is found.
+const AMENDS_SEEN: usize = 64;
 /// How often a house at rest is looked at for whether its STOP file is gone.
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
@@ -40,7 +42,7 @@ impl Batch<'_, '_> {
         let mut wake: Option<Time> = asks;
         let mut sooner = |time: Time| wake = Some(wake.map_or(time, |w| w.min(time)));
         let mut next: Option<(Time, DeliveryId)> = None;
-        let mut amend: Option<DeliveryId> = None;
+        let mut amend: Option<(bool, DeliveryId)> = None;
         for group in groups {
             for (look, id) in self.tables.agenda(Agenda::Doubt, group, 1)? {
                 let row = self.delivery(id)?;
@@ -58,16 +60,23 @@ impl Batch<'_, '_> {
                     next = Some((time, id));
                 }
             }
-            for (time, id) in self.tables.agenda(Agenda::Amend, group, 1)? {
+            for (time, id) in self.tables.agenda(Agenda::Amend, group, AMENDS_SEEN)? {
                 if time > self.now {
                     sooner(time);
-                } else {
-                    amend = amend.or(Some(id));
+                    break;
+                }
+                let goes = self.delivery(id)?.amend.is_some_and(|a| a.amend.change.takes_away());
+                if goes || amend.is_none() {
+                    amend = Some((goes, id));
+                }
+                if goes {
+                    break;
                 }
             }
         }
-        if let (None, Some(id)) = (next, amend) {
-            // What is new comes before what is changed.
+        if let Some((goes, id)) = amend
+            && self.amend_goes_first(goes, id, next.map(|(_, id)| id))?
+        {
             let row = self.delivery(id)?;
             let work = self.amend_work(id, row)?.map(|work| Work::Amend(Box::new(work)));
             return Ok(Waiting { work, wake: None });
@@ -80,6 +89,19 @@ impl Batch<'_, '_> {
             }
             None => nothing(wake.map(|w| w.since(self.now))),
         }
+    }
+
+    /// What went out wrongly is taken away before anything new goes out; what is only changed comes after
+    /// what is new, unless that must wait. Neither keeps what is new waiting where it must wait itself.
+    fn amend_goes_first(
+        &self,
+        takes_away: bool,
+        amend: DeliveryId,
+        next: Option<DeliveryId>,
+    ) -> Result<bool, LedgerError> {
+        let Some(next) = next else { return Ok(true) };
+        let may = self.walls(amend, Count::Amends)?.is_none();
+        Ok(may && (takes_away || self.walls(next, Count::Claims)?.is_some()))
     }
 
     pub(super) fn due_one(&mut self, id: DeliveryId) -> Result<Waiting, LedgerError> {
@@ -220,10 +242,14 @@ impl Batch<'_, '_> {
             numbers.extend(self.tables.known_by(&alias.fingerprint)?);
         }
         let as_guid = Entry { guid: Some(what.to_owned()), ..Entry::default() };
-        for (feed, _) in self.feed_rows()? {
+        for feed in self.tables.feed_names()? {
             for alias in aliases(&feed, &as_guid) {
                 numbers.extend(self.tables.known_by(&alias.fingerprint)?);
             }
+        }
+        if numbers.is_empty() {
+            // What was adopted, and no feed has shown yet.
+            numbers.extend(self.remembered(&link_aliases(what))?);
         }
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.dedup();
@@ -280,6 +306,9 @@ impl Batch<'_, '_> {
                 break;
             }
             let view = self.entry_view(number)?;
+            if view.feed == adopt::FEED {
+                continue;
+            }
             if view.deliveries.iter().any(|d| !matches!(d.status, Status::Baseline)) {
                 recent.push(view);
             }
@@ -317,14 +346,13 @@ impl Batch<'_, '_> {
             oldest_doubt = Some(oldest_doubt.map_or(since, |t| t.min(since)));
         }
         let (mut looked, mut notes) = (Vec::new(), Vec::new());
-        for (name, row) in self.feed_rows()? {
-            let learnt = row.habits.notes();
+        for (name, mut glance) in self.glances()? {
+            let learnt = glance.notes();
             if !learnt.is_empty() {
                 notes.push((name.clone(), learnt));
             }
-            let look =
-                if row.settling.is_empty() { None } else { self.next_settle(&row, |_| true)? };
-            let mut state = row.state;
+            let look = self.next_settle(&glance.settling, |_| true)?;
+            let mut state = glance.state;
             if let Some(look) = look.filter(|_| state.failures == 0) {
                 let at = self.core.clock.now().plus(look);
                 if at < state.next_poll {

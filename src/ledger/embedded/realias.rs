@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use crate::ledger::admission::forms;
 use crate::ledger::journal::Line;
 use crate::ledger::{LedgerError, Pair, Post, Realiased};
-use crate::model::identity::{Sketch, likeness};
+use crate::model::identity::{Gone, Sketch, likeness};
 use crate::model::{EntryId, Event, Fingerprint, HoldReason, Status, WithdrawReason};
 
 use super::admit::FeedRow;
@@ -112,7 +112,7 @@ impl Batch<'_, '_> {
                 .filter(|other| other.resembles(&sketch) && !beside(*number, other.entry));
             for other in near.take(CLOSE_LOOKS) {
                 let old = self.tables.entry(other.entry)?.entry;
-                let alike = likeness(&entry.entry, &old, true, true, false);
+                let alike = likeness(&entry.entry, &old, true, true, Gone::Away);
                 if alike.points >= ASKED {
                     let because = alike.because.join(", ");
                     let points = alike.points;

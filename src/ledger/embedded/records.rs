@@ -159,11 +159,36 @@ pub(super) struct DeliveryRow {
     /// The exact request, from the first claim until it is settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<Request>,
+    /// Where its group posted when it was last claimed, or found: what names the post there may name
+    /// another elsewhere. None where an older release did that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) home: Option<String>,
     /// What has become of its post, or is to become of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) amend: Option<Box<AmendRow>>,
     /// Its lines in the journal.
     pub(super) lines: Vec<u64>,
+}
+
+impl DeliveryRow {
+    /// A delivery without a past, at this moment.
+    pub(super) const fn new(status: Status, now: Time, key: IdempotencyKey) -> Self {
+        Self {
+            status,
+            since: now,
+            opened: now,
+            key,
+            first_sent: None,
+            haunted: false,
+            routing: Routing::Open,
+            absent: Vec::new(),
+            staged: None,
+            request: None,
+            home: None,
+            amend: None,
+            lines: Vec::new(),
+        }
+    }
 }
 
 /// What becomes of a post after readers have it.

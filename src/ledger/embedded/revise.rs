@@ -69,9 +69,13 @@ impl Batch<'_, '_> {
     }
 }
 
-/// A digest of all that an entry says to readers.
+/// A digest of all that an entry says to readers, what its author says to some of them among it.
 fn digest(entry: &Entry) -> String {
-    let parts = [entry.title.as_str(), &entry.summary, &entry.content];
+    let mut parts = vec![entry.title.as_str(), &entry.summary, &entry.content];
+    let own = serde_json::to_string(&entry.overrides).unwrap_or_default();
+    if !entry.overrides.is_empty() {
+        parts.push(&own);
+    }
     HEXLOWER.encode(&Fingerprint::of("oncecast/said/1", &parts).as_bytes()[..16])
 }
 

@@ -125,7 +125,7 @@ impl Batch<'_, '_> {
             Outcome::Deferred { wait, cause, reason } => {
                 let rest = match cause {
                     DeferCause::SessionExpired | DeferCause::Credentials => Duration::ZERO,
-                    DeferCause::RateLimited | DeferCause::Overloaded => {
+                    DeferCause::RateLimited | DeferCause::Overloaded | DeferCause::Collision => {
                         growing(RETRY_FIRST, attempt, RETRY_MAX)
                     }
                 };
@@ -174,7 +174,7 @@ impl Batch<'_, '_> {
         let detail = reference.url.clone().or(reference.id.clone()).unwrap_or_default();
         let receipt = Receipt { reference, at: self.now, how };
         let event = Event::Elsewhere(receipt);
-        let row = DeliveryRow { staged: None, ..row };
+        let row = DeliveryRow { staged: None, home: self.home(id), ..row };
         Ok(self.apply(id, &row, &entry, event, who, &detail)?.status)
     }
 
@@ -207,7 +207,7 @@ fn weigh(lane: &mut LaneRow, outcome: &Outcome, now: Time) {
             lane.failures = 0;
             lane.rests_until = None;
         }
-        Outcome::Deferred { cause: DeferCause::SessionExpired, .. } => {}
+        Outcome::Deferred { cause: DeferCause::SessionExpired | DeferCause::Collision, .. } => {}
         Outcome::Deferred { cause: DeferCause::Credentials, reason, .. } => {
             lane.stopped = Some(reason.clone());
         }

@@ -133,11 +133,11 @@ impl Batch<'_, '_> {
 
     pub(super) fn next_settle(
         &self,
-        row: &FeedRow,
+        settling: &[u64],
         counts: impl Fn(Time) -> bool,
     ) -> Result<Option<Duration>, LedgerError> {
         let mut next: Option<Time> = None;
-        for number in &row.settling {
+        for number in settling {
             if let Some(look) = self.tables.entry(*number)?.settles.filter(|look| counts(*look)) {
                 next = Some(next.map_or(look, |n| n.min(look)));
             }

@@ -198,6 +198,12 @@ impl<'txn> Tables<'txn> {
         write(self.feed.write()?, name.as_bytes(), row)
     }
 
+    pub(super) fn feed_names(&self) -> Result<Vec<String>, LedgerError> {
+        let name = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        let rows = self.feed.read()?.iter().map_err(broken)?;
+        rows.map(|row| Ok(name(row.map_err(broken)?.0.value()))).collect()
+    }
+
     pub(super) fn feeds<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>, LedgerError> {
         let mut feeds = Vec::new();
         for item in self.feed.read()?.iter().map_err(broken)? {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod clock;
+mod deleted;
 mod starts;
 mod upkeep;
 
@@ -10,10 +11,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::clock::{Clock, TokioClock};
-use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight};
+use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight, Verdict};
 use crate::model::{
-    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, Outcome, Reference, Request, Status,
-    StatusKind, Time,
+    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, HoldReason, Outcome, Reference,
+    Request, Status, StatusKind, Time,
 };
 
 use super::batch::Batch;
@@ -201,6 +202,25 @@ async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
     assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "readers have it: {claim:?}");
 }
 
+/// Five posts were held when the machine's snapshot was taken, then let go and read by all. Told again only
+/// that they were held for being many, a person lets them go a second time.
+#[tokio::test]
+async fn what_was_held_in_a_copy_is_told_to_be_perhaps_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = open(folder.path(), None);
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    see(&mut open, &["old"]);
+    see(&mut open, &["old", "a", "b", "c", "d", "e"]);
+    let Status::Held { reason: HoldReason::Burst { .. } } = status(&mut open, FIRST) else {
+        panic!("many at once are held")
+    };
+    drop(open);
+    let mut open = self::open(folder.path(), Some(Mend::AdoptRestored));
+    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
+    let Status::Held { reason } = status(&mut open, FIRST) else { panic!("it waits for a person") };
+    assert!(reason.to_string().contains("may have been sent already"), "{reason}");
+}
+
 /// Two loops have asked about one doubt, and one has repeated it: while that repeat is in the platform's
 /// hands, a second beside it is a second post wherever the key is stored late. So is one right after a
 /// crash. It is not asked about without a pause either.
@@ -281,4 +301,41 @@ async fn a_disk_that_is_well_again_is_noticed_though_nobody_writes() {
     Writer::serve_all(&mut writer);
     assert!(!is_ill(&writer));
     assert_eq!(writer.as_ref().and_then(Writer::left), None, "and it rests");
+}
+
+/// A group was moved to another server while a post of it was in doubt: the new one does not have it, and it
+/// was sent there, to the readers who had come along and had read it before.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_elsewhere_is_neither_repeated_nor_believed_absent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut open = owing(folder.path());
+    let number = granted(&mut open, FIRST);
+    let lost = Outcome::Unknown { reason: "no answer in time".into() };
+    run(&mut open, move |batch| batch.settle(FIRST, number, &lost, None)).expect("settled");
+    for (home, repeats) in [("mastodon at https://new.example/", false), ("", true)] {
+        let mut moved = setup(&["readers"]);
+        moved.groups[0].home = home.into();
+        moved.groups[0].when_absent = crate::model::WhenAbsent::Send;
+        run(&mut open, |batch| batch.configure(moved)).expect("configured");
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_secs(86_400)).await;
+            if repeats {
+                break;
+            }
+            let verdict = Verdict::Absent("it was sent elsewhere".into());
+            let told = run(&mut open, move |batch| batch.resolve(FIRST, verdict, "daemon"));
+            assert!(
+                matches!(told.expect("told"), Status::InDoubt { .. }),
+                "it would be sent again"
+            );
+        }
+        let claim = run(&mut open, |batch| batch.reclaim(FIRST, Guarantee::TwoPhase));
+        match claim.expect("answered") {
+            Claim::Granted(_) => assert!(repeats, "at another server it is another post"),
+            Claim::NotNow { wait: None, why } => {
+                assert!(!repeats && why.contains("now posts elsewhere"), "{why}");
+            }
+            claim => panic!("{claim:?}"),
+        }
+    }
 }

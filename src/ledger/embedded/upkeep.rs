@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::journal::Line;
 use crate::ledger::upkeep::{Missing, Page};
 use crate::ledger::{LedgerError, Trust};
-use crate::model::{Amend, Change, DeliveryId, Entry, How, Stand, Status, Time, Upkeep};
+use crate::model::{
+    Amend, Change, DeliveryId, Entry, Event, Stand, Status, Time, Upkeep, WithdrawReason,
+};
 
 use super::admit::FeedRow;
 use super::batch::{Batch, Told};
 use super::naming::named;
 use super::records::{AmendRow, DeliveryRow};
+use super::settle::without_request;
 
 /// The first look at the page of an entry that has left its feed.
 const LOOK_FIRST: Duration = Duration::from_secs(10 * 60);
@@ -23,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(8 * 3_600);
 const LOOKS: usize = 3;
 /// After a look that told nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
+/// After looks that told nothing for so long none is made any more.
+const UNSURE_MAX: Duration = Duration::from_secs(7 * 86_400);
 /// A post whose entry goes on changing is changed no more often than this.
 const EDIT_EVERY: Duration = Duration::from_secs(3_600);
 /// After so many changes a text is one that changes by itself, and is carried once a day.
@@ -41,6 +46,9 @@ pub(super) struct Gone {
     /// When its page was looked at and was gone.
     #[serde(default)]
     pub(super) looks: Vec<Time>,
+    /// Since when no look has told anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unsure: Option<Time>,
     /// When it is looked at next.
     pub(super) next: Time,
 }
@@ -49,7 +57,8 @@ impl Gone {
     /// The same, with every moment moved.
     pub(super) fn moved(self, moved: &impl Fn(Time) -> Time) -> Self {
         let looks = self.looks.into_iter().map(moved).collect();
-        Self { entry: self.entry, looks, next: moved(self.next) }
+        let unsure = self.unsure.map(moved);
+        Self { entry: self.entry, looks, unsure, next: moved(self.next) }
     }
 }
 
@@ -96,7 +105,7 @@ impl Batch<'_, '_> {
         groups.iter().any(|group| of(group.upkeep) && group.feeds.iter().any(|f| f == feed))
     }
 
-    fn upkeep(&self, id: DeliveryId) -> Upkeep {
+    pub(super) fn upkeep(&self, id: DeliveryId) -> Upkeep {
         self.core.audience(id.group).map(|(audience, _)| audience.upkeep).unwrap_or_default()
     }
 
@@ -104,8 +113,7 @@ impl Batch<'_, '_> {
     fn wants_update(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_said = match &row.status {
             Status::Published { receipt } => {
-                !matches!(receipt.how, How::Person | How::Elsewhere)
-                    && named(&receipt.reference).is_some()
+                receipt.how.is_ours() && named(&receipt.reference).is_some()
             }
             Status::Due { .. } | Status::Claimed { .. } | Status::InDoubt { .. } => {
                 row.request.is_some()
@@ -187,8 +195,7 @@ impl Batch<'_, '_> {
         if wanted.is_empty() {
             return Ok(0);
         }
-        let at_once = left.len().max(row.missing.len() + wanted.len());
-        let count = u32::try_from(at_once).unwrap_or(u32::MAX);
+        let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
         if count > self.core.setup.policy.burst {
             let words = format!("feed {feed}: {count} entries have left it at once");
             self.house("vanished-held", "daemon", &words)?;
@@ -197,7 +204,7 @@ impl Batch<'_, '_> {
         for number in wanted {
             self.tell_of_missing(number, feed, "it has left its feed; its page will be looked at")?;
             let next = self.now.plus(LOOK_FIRST);
-            row.missing.push(Gone { entry: number, looks: Vec::new(), next });
+            row.missing.push(Gone { entry: number, looks: Vec::new(), unsure: None, next });
         }
         Ok(0)
     }
@@ -206,16 +213,33 @@ impl Batch<'_, '_> {
     fn is_out(&self, feed: &str, number: u64) -> Result<bool, LedgerError> {
         let entry = self.tables.entry(number)?;
         let has_page = entry.entry.link.as_deref().is_some_and(|link| link.starts_with("http"));
-        if entry.feed != feed || !has_page {
+        // What leaves before its second look is not sent anyway.
+        if entry.feed != feed || !has_page || entry.settles.is_some() {
             return Ok(false);
         }
         let rows = self.tables.deliveries(number)?;
-        Ok(rows.iter().any(|(id, row)| self.goes_with_its_entry(*id, row)))
+        Ok(rows.iter().any(|(id, row)| {
+            self.goes_with_its_entry(*id, row)
+                || self.is_not_to_be_sent(*id, row)
+                || self.may_come_to_be_seen(*id, row)
+        }))
+    }
+
+    /// Whether a delivery waits that is not to be sent once its entry is deleted.
+    fn is_not_to_be_sent(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
+        self.upkeep(id).retract && matches!(row.status, Status::Due { .. } | Status::Held { .. })
+    }
+
+    /// Whether readers may have a post, or come to have it, that goes with its entry once that is known.
+    fn may_come_to_be_seen(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
+        self.upkeep(id).retract
+            && matches!(row.status, Status::Claimed { .. } | Status::InDoubt { .. })
+            && !self.core.is_by_hand(id.group)
     }
 
     fn goes_with_its_entry(&self, id: DeliveryId, row: &DeliveryRow) -> bool {
         let is_out = matches!(&row.status, Status::Published { receipt }
-            if named(&receipt.reference).is_some() && !matches!(receipt.how, How::Person | How::Elsewhere));
+            if named(&receipt.reference).is_some() && receipt.how.is_ours());
         let amend = row.amend.as_ref().map(|amend| &amend.amend);
         let is_asked =
             amend.is_some_and(|amend| amend.is_away() || amend.change == Change::Retract);
@@ -277,41 +301,69 @@ impl Batch<'_, '_> {
             }
             Page::Unsure(why) => {
                 gone.next = self.now.plus(LOOK_AGAIN);
-                tracing::debug!(%feed, %why, "whether an entry is deleted cannot be told");
+                let since = *gone.unsure.get_or_insert(self.now);
+                if self.now.since(since) >= UNSURE_MAX {
+                    row.missing.remove(at);
+                    let told = format!("whether it is deleted could not be told: {why}; it stays");
+                    tracing::warn!(%feed, entry = number, reason = %why,
+                        "an entry has left the feed, and whether it is deleted could not be told for \
+                         days: its posts stay; to take them away: oncecast retract");
+                    self.tell_of_missing(number, feed, &told)?;
+                } else {
+                    tracing::debug!(%feed, %why, "whether an entry is deleted cannot be told");
+                }
             }
             Page::Gone(status) => {
-                gone.looks.push(self.now);
                 gone.next = self.now.plus(LOOK_EVERY);
+                gone.unsure = None;
+                let is_news = gone.looks.len() < LOOKS;
+                if is_news {
+                    gone.looks.push(self.now);
+                }
                 let looks = gone.looks.len();
                 let first = gone.looks.first().copied().unwrap_or(self.now);
                 let apart = self.now.since(first) >= LOOK_EVERY * (LOOKS as u32 - 1);
                 goes = looks >= LOOKS && apart;
-                if goes {
-                    row.missing.remove(at);
+                if is_news {
+                    let detail = format!("its page says {status}, for the {looks}. time");
+                    self.tell_of_missing(number, feed, &detail)?;
                 }
-                let detail = format!("its page says {status}, for the {looks}. time");
-                self.tell_of_missing(number, feed, &detail)?;
             }
         }
-        self.set_feed_row(feed, &row)?;
         if goes {
-            self.take_away(feed, number)?;
+            let (taken, waits) = self.take_away(feed, number)?;
+            // What is under way, or in doubt, is looked for again: once it is known, it goes too.
+            if !waits {
+                row.missing.retain(|gone| gone.entry != number);
+            }
+            goes = taken;
         }
+        self.set_feed_row(feed, &row)?;
         Ok(goes)
     }
 
-    /// Its entry is deleted: so are its posts, where their groups want that.
-    fn take_away(&mut self, feed: &str, number: u64) -> Result<(), LedgerError> {
+    /// Its entry is deleted: so are its posts, where their groups want that, and what waits there is not
+    /// sent. Whether there was anything, and whether there may come to be more.
+    fn take_away(&mut self, feed: &str, number: u64) -> Result<(bool, bool), LedgerError> {
         let entry = self.tables.entry(number)?;
         let who = format!("feed {feed}");
+        let (mut goes, mut waits) = (false, false);
         for (id, row) in self.tables.deliveries(number)? {
             if self.goes_with_its_entry(id, &row) {
                 let amend = Amend::wanted(Change::Retract, self.now);
                 let told = (who.as_str(), "its entry is deleted (on_delete)");
                 self.set_amend(id, row, &entry, amend, false, told)?;
+                goes = true;
+            } else if self.is_not_to_be_sent(id, &row) {
+                let event = Event::Withdraw(WithdrawReason::Deleted);
+                let row = without_request(row);
+                self.apply(id, &row, &entry, event, &who, "its entry is deleted (on_delete)")?;
+                goes = true;
+            } else {
+                waits |= self.may_come_to_be_seen(id, &row);
             }
         }
-        Ok(())
+        Ok((goes, waits))
     }
 }
 

@@ -29,17 +29,16 @@ use crate::model::Entry;
 #[must_use]
 pub fn aliases(feed: &str, entry: &Entry) -> Vec<Alias> {
     let mut aliases = Vec::with_capacity(4);
-    let mut add = |kind, recipe, parts: &[&str]| {
-        aliases.push(Alias { kind, fingerprint: Fingerprint::of(recipe, parts) });
-    };
     if let Some(guid) = entry.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
         let canonical = canonical_link(guid);
         let form = canonical.as_deref().unwrap_or(guid);
-        add(AliasKind::Guid, "oncecast/guid/1", &[feed, form]);
+        let fingerprint = Fingerprint::of("oncecast/guid/1", &[feed, form]);
+        aliases.push(Alias { kind: AliasKind::Guid, fingerprint });
     }
-    if let Some(link) = entry.link.as_deref().and_then(canonical_link).filter(|l| !is_home(l)) {
-        add(AliasKind::Link, "oncecast/link/1", &[&link]);
-    }
+    aliases.extend(entry.link.as_deref().and_then(link_alias));
+    let mut add = |kind, recipe, parts: &[&str]| {
+        aliases.push(Alias { kind, fingerprint: Fingerprint::of(recipe, parts) });
+    };
     let title = normal_form(&entry.title);
     if let Some(date) = day_source(entry).filter(|_| !title.is_empty()) {
         let day = date.to_timestamp().strftime("%Y-%m-%d").to_string();
@@ -84,6 +83,32 @@ pub fn side_aliases(feed: &str, entry: &Entry, hosts: &[(String, String)]) -> Ve
         }
     }
     found
+}
+
+/// The alias that a link gives; none where it is a front page, or no address of the web.
+#[must_use]
+pub fn link_alias(link: &str) -> Option<Alias> {
+    let link = canonical_link(link).filter(|link| !is_home(link))?;
+    Some(Alias { kind: AliasKind::Link, fingerprint: Fingerprint::of("oncecast/link/1", &[&link]) })
+}
+
+/// Every alias that a link may give, its own first: also what a click counter or an AMP cache has wrapped.
+#[must_use]
+pub fn link_aliases(link: &str) -> Vec<Alias> {
+    let entry = Entry { link: Some(link.to_owned()), ..Entry::default() };
+    let mut found: Vec<Alias> = link_alias(link).into_iter().collect();
+    for side in side_aliases("", &entry, &[]) {
+        if !found.contains(&side) {
+            found.push(side);
+        }
+    }
+    found
+}
+
+/// Under what a link is remembered that stood on an account (`adopt`) before any feed of ours showed it.
+#[must_use]
+pub fn adopted_mark(alias: &Fingerprint) -> Fingerprint {
+    Fingerprint::of("oncecast/adopted-mark/1", &[&format!("{alias:?}")])
 }
 
 /// What is remembered of an alias that several posts were seen to share: it proves nothing any more.
@@ -132,6 +157,18 @@ mod tests {
         assert_eq!(hex("blog", &bare), [(AliasKind::Text, BARE_VECTOR.to_owned())]);
         let opaque = Entry { guid: Some(" urn:x:A1 ".to_owned()), ..Entry::default() };
         assert_eq!(hex("blog", &opaque), [(AliasKind::Guid, OPAQUE_GUID_VECTOR.to_owned())]);
+    }
+
+    /// Where this recipe changed, what was adopted would be sent once more.
+    const ADOPTED_VECTOR: &str = "283aaf8cfc5b8c785e3cadea5da55a1957544792b8b667fbb220e94ca9bd5a97";
+
+    #[test]
+    fn what_was_adopted_under_an_older_oncecast_is_found_under_a_newer() {
+        let link = link_alias("http://www.example.org/hello/?utm_source=x").expect("a link");
+        assert_eq!(format!("{:?}", link.fingerprint), VECTORS[1].1);
+        assert_eq!(format!("{:?}", adopted_mark(&link.fingerprint)), ADOPTED_VECTOR);
+        assert_eq!(link_aliases("https://example.org/hello"), [link]);
+        assert!(link_aliases("https://example.org/").is_empty());
     }
 
     #[test]

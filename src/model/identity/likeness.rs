@@ -51,6 +51,17 @@ impl Likeness {
     }
 }
 
+/// Where an entry is that was in the last document of its feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Nobody knows: it has slid out of the feed's window, or was not in that document.
+    Away,
+    /// It was taken out.
+    Out,
+    /// It was taken out, and the other stands in its very place.
+    Replaced,
+}
+
 /// Weighs two entries of one feed that do not stand side by side in it.
 ///
 /// | what | points |
@@ -64,14 +75,17 @@ impl Likeness {
 /// | else dates within three days | 1 |
 /// | the same text of 200 chars or more, or nearly: seven in ten pieces of three words | 3 |
 /// | the same shorter text | 1 |
-/// | nearly the same shorter text, where a strong title is the same and the other `left` | 1 |
-/// | it `left` the middle of the feed just now | 1 |
+/// | where the title of a taken-out one is the same and strong: nearly the same shorter text | 1 |
+/// | and a last part of the path that begins with the whole other one: a draft's | 1 |
+/// | the other was taken out of the feed just now | 1 |
+/// | and this one stands in its very place | 1 more |
 ///
 /// Nothing where the titles differ only in their numbers. Where the link is not the post's `own`, as in
 /// link blogs, it says nothing, and neither does the very same link: that is judged as an alias.
 #[must_use]
-pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) -> Likeness {
+pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, gone: Gone) -> Likeness {
     let mut found = Likeness::default();
+    let left = gone != Gone::Away;
     if differs_only_in_digits(&new.title, &old.title) {
         return found;
     }
@@ -80,7 +94,8 @@ pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) ->
     if own && same(path_of(new), path_of(old)) {
         found.add(3, "path");
     }
-    let slug = found.points == 0 && own && same(slug_of(new), slug_of(old));
+    let (mine, others) = (slug_of(new), slug_of(old));
+    let slug = found.points == 0 && own && mine.is_some() && mine == others;
     if slug {
         found.add(1, "slug");
     }
@@ -107,6 +122,11 @@ pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) ->
         // A draft's address and a word of its teaser, mended together.
         found.add(1, "nearly the text");
     }
+    if let (true, Some(a), Some(b)) = (own && left && strong, mine, others)
+        && (extends(&a, &b) || extends(&b, &a))
+    {
+        found.add(1, "about the slug");
+    }
     // Scripts and sections end many addresses of one site in the same way.
     if slug && found.because.iter().any(|b| b.ends_with("title") || b.ends_with("text")) {
         found.points += 1;
@@ -114,7 +134,15 @@ pub fn likeness(new: &Entry, old: &Entry, own: bool, dates: bool, left: bool) ->
     if left && found.points > 0 {
         found.add(1, "the other left the feed just now");
     }
+    if gone == Gone::Replaced && found.points > 0 {
+        found.add(1, "it stands in its place");
+    }
     found
+}
+
+/// Whether a slug is another with words behind it.
+fn extends(long: &str, short: &str) -> bool {
+    long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['-', '_']))
 }
 
 /// Whether two texts are the same, or nearly, with enough of them to prove anything.
@@ -139,6 +167,12 @@ pub fn same_title(a: &Entry, b: &Entry) -> bool {
 pub fn title_form(entry: &Entry) -> String {
     let form = normal_form(&entry.title);
     if form.is_empty() { entry.title.clone() } else { form }
+}
+
+/// The text of an entry but for what changes nothing of it.
+#[must_use]
+pub fn text_form(entry: &Entry) -> String {
+    normal_form(body(entry))
 }
 
 /// Whether two entries are dated within three days of each other.

@@ -19,8 +19,16 @@ pub struct Sign {
 #[must_use]
 pub fn own_marks(reference: &Reference) -> Vec<Fingerprint> {
     let url = reference.url.as_deref().and_then(canonical_link);
-    let mut marks: Vec<_> = url.iter().map(|url| post(url)).collect();
+    let mut marks = post_marks(reference);
     marks.extend(url.as_deref().and_then(account_of).map(|account| of_account(&account)));
+    marks
+}
+
+/// Of those, under what the post itself is remembered.
+#[must_use]
+pub fn post_marks(reference: &Reference) -> Vec<Fingerprint> {
+    let url = reference.url.as_deref().and_then(canonical_link);
+    let mut marks: Vec<_> = url.iter().map(|url| post(url)).collect();
     marks.extend(reference.id.as_deref().and_then(address).map(|id| post(&id)));
     marks
 }
@@ -72,7 +80,7 @@ mod tests {
 
     fn shows(url: &str, id: Option<&str>, link: &str, guid: &str) -> Option<&'static str> {
         let id = id.map(str::to_owned);
-        let marks = own_marks(&Reference { url: Some(url.to_owned()), id, already: false });
+        let marks = own_marks(&Reference { url: Some(url.to_owned()), id, ..Reference::default() });
         let [link, guid] = [link, guid].map(|name| Some(name.to_owned()));
         let signs = own_signs(&Entry { link, guid, ..Entry::default() });
         signs.into_iter().find(|sign| marks.contains(&sign.mark)).map(|sign| sign.because)

@@ -268,3 +268,158 @@ fn where_nothing_can_be_taken_away_a_person_is_told() {
         assert_eq!(after.stand, told, "{}: {after:?}", row.0);
     }
 }
+
+/// An author mended the words for one place alone: its readers kept the old ones, and the record said that
+/// nothing had changed.
+#[test]
+fn other_words_for_one_place_alone_are_an_edit() {
+    let row = rows().into_iter().find(|(name, _)| *name == "mastodon").unwrap();
+    alone(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TokioClock::starting_at(START);
+        let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+        let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+        let old = archive(3);
+        let says = |own: &str| {
+            let text = String::from_utf8(rss(&before(&[post("kit")], &old))).unwrap();
+            let text = text.replacen("<rss ", "<rss xmlns:once=\"urn:oncecast:post\" ", 1);
+            let own = format!("<once:post to=\"mastodon\">{own}</once:post></item>");
+            std::fs::write(folder.path().join("feed.xml"), text.replacen("</item>", &own, 1))
+                .unwrap();
+        };
+        publish(folder.path(), &old);
+        let mut house = House::open(&config, &clock).await;
+        house.run(&server, HOUR).await;
+        says("first words");
+        house.run(&server, 2 * DAY).await;
+        assert_eq!(server.with(|platform| platform.says("first words")), 1);
+        says("mended words");
+        house.run(&server, 2 * DAY).await;
+        assert_eq!(server.with(|platform| platform.says("mended words")), 1);
+        assert_eq!((server.published(), server.with(|platform| platform.seen())), (1, 1));
+        let number = house.entry().await.number;
+        let told = house.parts.ledger.history(number).await.unwrap();
+        assert!(told.iter().any(|line| line.event == "edit"), "{told:?}");
+        house.close().await;
+    });
+}
+
+/// The account, or its group's room, became another: the call for the old post hit a stranger's, or the answer
+/// that there is none was taken for its end, while readers went on to read it.
+#[test]
+fn a_post_is_named_only_by_the_account_and_in_the_room_it_stands_in() {
+    for name in ["mastodon", "telegram", "wordpress"] {
+        let row = rows().into_iter().find(|row| row.0 == name).unwrap();
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(row.1(), &CASES[0], Arc::clone(&clock)).await;
+            let mut config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            house.close().await;
+            match name {
+                "mastodon" => {
+                    server.owner(|platform| platform.swap());
+                    // Of another token nothing is known.
+                    std::fs::remove_dir_all(folder.path().join("state/sessions")).unwrap();
+                }
+                "telegram" => config.groups[0].room = Some("@elsewhere".to_owned()),
+                _ => config.integrations[0].url.set_path("/elsewhere"),
+            }
+            let mut house = House::open(&config, &clock).await;
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[new], &old));
+            house.run(&server, 3 * DAY).await;
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::GivenUp { .. }), "{name}: {edit}");
+            assert!(edit.to_string().contains("change it by hand"), "{name}: {edit}");
+            let selection = Selection { entry: house.entry().await.number, group: None };
+            let wish = Retract { selection, done: false, dry_run: false };
+            house.parts.ledger.retract(wish.clone(), "person".to_owned()).await.unwrap();
+            house.run(&server, DAY).await;
+            let view = house.entry().await.deliveries.remove(0);
+            assert!(!view.amend.as_ref().unwrap().is_away(), "{name}: {view:?}");
+            assert_eq!(server.changed(), 0, "{name}: a call that may hit another post");
+            assert_eq!(server.with(|platform| platform.seen()), 1, "{name}");
+            // What a person then does by hand is taken down.
+            let wish = Retract { done: true, ..wish };
+            let steps = house.parts.ledger.retract(wish, "person".to_owned()).await.unwrap();
+            assert!(steps[0].recorded, "{name}: {steps:?}");
+            house.close().await;
+        });
+    }
+}
+
+/// One post that could not be looked at kept all that came after it from its readers, after each `resume` too.
+#[test]
+fn a_post_that_cannot_be_looked_at_holds_up_no_other() {
+    let (_, platform) = rows().into_iter().find(|row| row.0 == "mastodon").unwrap();
+    for status in [403, 500] {
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(platform(), &CASES[0], Arc::clone(&clock)).await;
+            let config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            server.owner(|platform| platform.shuts(status));
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[post("next"), new], &old));
+            house.run(&server, 2 * DAY).await;
+            assert_eq!(server.with(|platform| platform.seen()), 2, "{status}: the next one waits");
+            house.run(&server, 4 * DAY).await;
+            let lanes = house.parts.ledger.overview().await.unwrap().lanes;
+            assert!(lanes.iter().all(|lane| lane.stopped.is_none()), "{status}: {lanes:?}");
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::GivenUp { .. }), "{status}: {edit}");
+            assert_eq!(server.changed(), 0, "{status}");
+            house.close().await;
+        });
+    }
+}
+
+/// The answer to an edit was lost, and its author took the message back before it was made again: clients
+/// showed the edit by itself, as a message that nobody had written.
+#[test]
+fn an_edit_is_not_made_again_of_what_its_author_has_taken_back() {
+    for name in ["matrix", "mastodon", "bluesky"] {
+        let (_, platform) = rows().into_iter().find(|row| row.0 == name).unwrap();
+        alone(async move {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = TokioClock::starting_at(START);
+            let server = Server::open(platform(), &CASES[0], Arc::clone(&clock)).await;
+            let mut config = config(folder.path(), &server, "readers\"\non_edit = \"update");
+            config.integrations[0].doubt_after = DAY;
+            let old = archive(3);
+            publish(folder.path(), &old);
+            let mut house = House::open(&config, &clock).await;
+            house.run(&server, HOUR).await;
+            publish(folder.path(), &before(&[post("kit")], &old));
+            house.run(&server, 2 * DAY).await;
+            server.meets_changes(Manner::Drops);
+            let mut new = post("kit");
+            new.title = format!("amended {}", new.title);
+            publish(folder.path(), &before(&[new], &old));
+            while server.changed() == 0 {
+                house.run(&server, HOUR).await;
+            }
+            server.owner(|platform| platform.vanish());
+            house.run(&server, 3 * DAY).await;
+            let edit = house.entry().await.deliveries.remove(0).amend.unwrap();
+            assert!(matches!(edit.stand, Stand::Gone { .. }), "{name}: {edit}");
+            assert_eq!(server.changed(), 1, "{name}: it was made again");
+            house.close().await;
+        });
+    }
+}

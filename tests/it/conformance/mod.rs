@@ -4,6 +4,7 @@
 //! One table, adapter by case. `ONCECAST_BLESS=1 cargo test --test it conformance` writes what is seen now
 //! into `tests/golden/conformance.txt`; the laws in [`assert_laws`] hold whatever is written there.
 
+mod adopt;
 mod after;
 mod audit;
 mod cases;

@@ -41,6 +41,12 @@ fn by_permalink(posts: &[Post], site: &str) -> Vec<Post> {
     })
 }
 
+/// A post that was a draft: with another teaser and slug, and still without a date.
+fn draft_no_more(post: &Post) -> Post {
+    let link = Some(format!("http://blog.example/on-{}", post.mark));
+    Post { guid: link.clone(), link, text: "In other words.".to_owned(), ..post.clone() }
+}
+
 fn histories() -> Vec<History> {
     // A moment of 2026, in days.
     const NOW: u64 = 20_500;
@@ -168,6 +174,23 @@ fn histories() -> Vec<History> {
                     before(&new(std::slice::from_ref(&a)), &plain),
                 ],
                 &["badger"],
+            )
+        },
+        History {
+            held: 1,
+            ..shows(
+                "a draft is published behind all posts, and then under its own slug",
+                &[
+                    plain.clone(),
+                    [
+                        &plain[..],
+                        &by_permalink(std::slice::from_ref(&a), "http://blog.example/drafts"),
+                    ]
+                    .concat(),
+                    [&plain[..], &[draft_no_more(&a)]].concat(),
+                    before(&new(std::slice::from_ref(&b)), &plain),
+                ],
+                &["badger", "curlew"],
             )
         },
         History {

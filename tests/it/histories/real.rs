@@ -136,16 +136,20 @@ fn judge(
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     // When each name was first shown.
-    let (mut links, mut titles): (HashMap<String, usize>, HashMap<String, usize>) =
-        Default::default();
+    let mut links: HashMap<String, usize> = HashMap::new();
+    let mut titles: HashMap<String, (usize, String)> = HashMap::new();
+    // What stood in each.
+    let mut documents: Vec<HashSet<String>> = vec![HashSet::new(); history.len()];
     let mut items = 0;
     for (number, snapshot) in history.iter().enumerate() {
         let hints = Hints { content_type: None, base_url: None };
         let Ok(document) = parse(&snapshot.body, &hints) else { continue };
         items += document.entries.len();
         for Entry { link, title, .. } in document.entries {
-            links.entry(link.as_deref().map(bare).unwrap_or_default()).or_insert(number);
-            titles.entry(title).or_insert(number);
+            let link = link.as_deref().map(bare).unwrap_or_default();
+            documents[number].insert(link.clone());
+            links.entry(link.clone()).or_insert(number);
+            titles.entry(title).or_insert((number, link));
         }
     }
     assert!(items > 0, "no snapshot can be read");
@@ -162,7 +166,10 @@ fn judge(
         if links.get(&link).is_some_and(|first| first < number) {
             wrong.push(format!("{named} is an old post by its link"));
         }
-        let is_old = titles.get(&title).is_some_and(|first| first < number);
+        // Whoever stands beside it under the same title is another post.
+        let is_old = titles.get(&title).is_some_and(|(first, by)| {
+            first < number && (*by == link || !documents[*number].contains(by))
+        });
         if is_old && title.chars().count() >= TITLE_MIN && !is_new {
             wrong.push(format!("{named} is an old post by its title"));
         }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use oncecast::ledger::alert::Concern;
-use oncecast::ledger::upkeep;
 use oncecast::ledger::{
     Admitted, AmendClaim, AmendSettled, AmendSpent, Claim, DeliveryView, DueWork, EntryView,
     Foresight, Intake, Ledger, LedgerError, Moot, Overview, Realiased, Replay, ReplayStep, Reply,
     Retract, RetractStep, Selection, Settled, Setup, Spent, Status, Verdict, Waiting, hand,
     journal,
 };
+use oncecast::ledger::{adopt, upkeep};
 use oncecast::model::{
     Amend, Change, DeliveryId, FeedState, Guarantee, How, Reference, Request, Staged,
 };
@@ -118,6 +118,9 @@ impl Ledger for Faulty {
         who: String,
     ) -> Reply<Status> {
         self.real.elsewhere(delivery, reference, how, who)
+    }
+    fn adopt(&self, what: adopt::Adopt, who: String) -> Reply<Vec<adopt::AdoptStep>> {
+        self.real.adopt(what, who)
     }
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
         self.real.missing(feed)

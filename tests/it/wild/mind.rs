@@ -17,6 +17,8 @@ pub(super) struct Mind {
     habits: RefCell<Habits>,
     sketches: RefCell<Vec<Sketch>>,
     begun: RefCell<bool>,
+    /// Walls so far out that recognising alone decides.
+    is_open: bool,
 }
 
 /// What became of one item.
@@ -53,9 +55,17 @@ impl Memory for Mind {
 }
 
 impl Mind {
+    /// One that holds nothing for its number.
+    pub(super) fn without_walls() -> Self {
+        Self { is_open: true, ..Self::default() }
+    }
+
     /// One document at a moment; `max_age` is not this test's matter.
     pub(super) fn sees(&self, entries: &[Entry], now: Time) -> Vec<Fate> {
-        let policy = Policy { max_age: std::time::Duration::MAX, ..Policy::default() };
+        let mut policy = Policy { max_age: std::time::Duration::MAX, ..Policy::default() };
+        if self.is_open {
+            (policy.burst, policy.share) = (u32::MAX, 1.0);
+        }
         let first = !self.begun.replace(true);
         let today = Today { clock: now, counted: now };
         let Ok(plan) = admission::plan("feed", entries, self, &policy, first, today);

@@ -4,7 +4,9 @@
 //! pass over them.
 #![expect(clippy::print_stdout, reason = "it reports figures to whoever asks for them")]
 
+mod drafts;
 mod flow;
+mod lives;
 mod mind;
 mod windows;
 
@@ -20,6 +22,11 @@ pub(crate) fn real_feeds() -> Option<PathBuf> {
         println!("passed over: ONCECAST_FEEDS names no folder of real feeds");
     }
     folder
+}
+
+fn is_snapshot(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "xml" || end == "json" || end == "atom")
+        && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(char::is_numeric))
 }
 
 /// The entries of a file, oldest first; none where it is no feed.

@@ -1,12 +1,11 @@
 //! Real feeds seen through a small window that slides over them: each post comes up once, and is one post.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use oncecast::model::{Entry, Time};
 
 use super::mind::{Fate, Mind};
-use super::{entries, real_feeds};
+use super::{entries, is_snapshot, real_feeds};
 
 /// Sources of whole real feeds; the others hold one feature a file.
 const SOURCES: [&str; 6] =
@@ -71,11 +70,6 @@ fn no_post_of_a_real_feed_is_taken_for_another() {
     assert!(tally.merged.is_empty(), "{:#?}", tally.merged);
     assert!(tally.again.is_empty(), "{:#?}", tally.again);
     assert!(tally.held * 100 <= tally.events, "more than one in a hundred is held");
-}
-
-fn is_snapshot(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "xml" || end == "json" || end == "atom")
-        && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(char::is_numeric))
 }
 
 /// Without posts that the feed lists twice.

@@ -49,8 +49,7 @@ fn setup() -> Setup {
         feeds: vec!["blog".to_owned()],
         when_absent: WhenAbsent::Wait,
         upkeep: oncecast::model::Upkeep::default(),
-        by_hand: false,
-        rules: Default::default(),
+        ..Audience::default()
     };
     Setup {
         policy: Policy { settle: Duration::ZERO, burst: 99, share: 2.0, ..Policy::default() },

@@ -11,7 +11,7 @@ use oncecast::ledger::{
     Retract, RetractStep, Selection, Settled, Setup, Sight, Spent, Verdict, Waiting, Who, Work,
     journal,
 };
-use oncecast::ledger::{alert, hand, upkeep};
+use oncecast::ledger::{adopt, alert, hand, upkeep};
 use oncecast::model::{
     Amend, Change, DeliveryId, Effect, Entry, FeedState, Guarantee, How, Reference, Request,
     Staged, Status,
@@ -270,6 +270,9 @@ impl Ledger for Watched {
         who: String,
     ) -> Reply<Status> {
         self.inner.elsewhere(delivery, reference, how, who)
+    }
+    fn adopt(&self, what: adopt::Adopt, who: String) -> Reply<Vec<adopt::AdoptStep>> {
+        self.inner.adopt(what, who)
     }
     fn missing(&self, feed: &str) -> Reply<Vec<upkeep::Missing>> {
         self.inner.missing(feed)

@@ -76,3 +76,36 @@ fn a_message_in_brackets_may_stand_before_a_feed() {
     let error = parse(b"{\"a\": b}", &Hints::default()).unwrap_err();
     assert!(error.to_string().contains("broken JSON"), "{error}");
 }
+
+/// Whoever looks at a broken feed with `try` wants to know what was made of it: what is mended silently is
+/// never mended at its source.
+#[test]
+fn what_was_mended_is_told_and_what_is_sound_tells_nothing() {
+    let sound = feed_of("<title>Tea &amp; milk &#233;</title><guid>a</guid>");
+    assert_eq!(told(sound.as_bytes()), [""; 0]);
+    let broken = format!(
+        "<b>Warning</b>: no such file\n{}",
+        feed_of("<title>Tea & milk\u{1}&nbsp;&eacute; &amp; & Aqu\u{c3}\u{ad}<guid>a</guid>")
+    );
+    assert_eq!(
+        told(broken.as_bytes()),
+        [
+            "a control character that no text has is left out",
+            "what a server printed before the feed is left out",
+            "a field that nobody ended ends where the next begins",
+            "an & that nobody escaped is one (2 times)",
+            "a character's name that nobody declares is HTML's (2 times)",
+            "a text in UTF-8 that was encoded twice is read as it was meant",
+        ]
+    );
+}
+
+fn feed_of(item: &str) -> String {
+    format!("<rss version=\"2.0\"><channel><title>b</title><item>{item}</item></channel></rss>")
+}
+
+fn told(bytes: &[u8]) -> Vec<String> {
+    let hints = Hints { content_type: None, base_url: None };
+    let document = parse(bytes, &hints).expect("a feed");
+    document.problems.iter().map(ToString::to_string).collect()
+}

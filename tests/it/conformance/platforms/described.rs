@@ -325,9 +325,15 @@ api!(MATTERMOST:
             return Answer::json(200, &json!({ "id": "u" }));
         }
         assert!(call.is("GET", "/api/v4/channels/c1/posts"), "{call:?}");
+        if call.path.contains("page=") && !call.path.contains("page=0") {
+            return Answer::json(200, &json!({ "posts": {} }));
+        }
         let posts: serde_json::Map<String, Value> = posts.iter().map(|post| {
             let id = format!("p{}", post.number);
-            (id.clone(), json!({ "id": id, "create_at": post.at.as_millis(), "props": post.body["props"] }))
+            (id.clone(), json!({
+                "id": id, "create_at": post.at.as_millis(), "props": post.body["props"],
+                "message": post.body["message"],
+            }))
         }).collect();
         Answer::json(200, &json!({ "posts": posts }))
     },
@@ -406,7 +412,10 @@ api!(DEV_TO:
         if call.is("GET", "/api/users/me") {
             return Answer::json(200, &json!({ "id": 1 }));
         }
-        assert!(call.is("GET", "/api/articles/me/all"), "{call:?}");
+        assert!(["all", "published"].iter().any(|of| call.is("GET", &format!("/api/articles/me/{of}"))), "{call:?}");
+        if call.path.contains("page=2") {
+            return Answer::json(200, &json!([]));
+        }
         let ours = list(posts, |post| json!({
             "id": post.number,
             "canonical_url": post.key,
@@ -461,6 +470,9 @@ const LINKEDIN_ORGANISATION: &Api = &Api {
             "{call:?}"
         );
         assert_eq!(call.header("x-restli-method"), "FINDER");
+        if call.path.contains("start=") && !call.path.contains("start=0") {
+            return Answer::json(200, &json!({ "elements": [] }));
+        }
         let elements = list(posts, |post| {
             json!({
                 "id": format!("urn:li:share:{}", post.number),
@@ -491,6 +503,9 @@ api!(LEMMY:
             return Answer::json(200, &json!({ "my_user": {} }));
         }
         assert!(call.is("GET", "/api/v3/post/list") && call.path.contains("community_id=12"), "{call:?}");
+        if call.path.contains("page=2") {
+            return Answer::json(200, &json!({ "posts": [] }));
+        }
         let posts = list(posts, |post| json!({ "post": {
             "id": post.number, "url": post.body["url"], "published": post.at.to_string(),
         } }));

@@ -13,12 +13,14 @@ pub struct Server {
     keys: BTreeMap<String, usize>,
     statuses: Vec<Value>,
     made: usize,
+    account: &'static str,
+    shut: Option<u16>,
 }
 
 impl Server {
     pub fn new(keeps_keys: bool) -> Self {
         let (keys, statuses) = Default::default();
-        Self { keeps_keys, keys, statuses, made: 0 }
+        Self { keeps_keys, keys, statuses, made: 0, account: "42", shut: None }
     }
 }
 
@@ -41,7 +43,9 @@ impl Platform for Server {
 
     fn change(&mut self, call: &Call) -> Answer {
         let id = call.path.rsplit('/').next().unwrap();
-        let Some(at) = self.statuses.iter().position(|status| status["id"] == id) else {
+        let is_ours = self.account == "42";
+        let at = self.statuses.iter().position(|status| is_ours && status["id"] == id);
+        let Some(at) = at else {
             return Answer::json(404, &json!({ "error": "Record not found" }));
         };
         if call.method == "DELETE" {
@@ -53,6 +57,15 @@ impl Platform for Server {
         assert_eq!(body["spoiler_text"], "long");
         self.statuses[at]["content"] = json!(text);
         Answer::json(200, &self.statuses[at])
+    }
+
+    /// Another account is logged in, for which there is no such status.
+    fn swap(&mut self) {
+        self.account = "43";
+    }
+
+    fn shuts(&mut self, status: u16) {
+        self.shut = Some(status);
     }
 
     fn vanish(&mut self) {
@@ -73,9 +86,12 @@ impl Platform for Server {
             return Answer::json(200, &json!({ "version": version, "source_url": source }));
         }
         if call.is("GET", "/api/v1/accounts/verify_credentials") {
-            return Answer::json(200, &json!({ "id": "42", "acct": "blog" }));
+            return Answer::json(200, &json!({ "id": self.account, "acct": "blog" }));
         }
         if let Some(id) = call.path.strip_prefix("/api/v1/statuses/") {
+            if let Some(status) = self.shut {
+                return Answer::json(status, &json!({ "error": "This action is not allowed" }));
+            }
             let found = self.statuses.iter().find(|status| status["id"] == id);
             let missing = || Answer::json(404, &json!({ "error": "Record not found" }));
             return found.map_or_else(missing, |status| Answer::json(200, status));

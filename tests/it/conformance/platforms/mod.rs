@@ -9,7 +9,7 @@ pub mod ghost;
 mod mastodon;
 mod matrix;
 mod ping;
-mod threads;
+pub mod threads;
 mod webhook;
 pub mod wordpress;
 
@@ -54,6 +54,14 @@ pub trait Platform: Send {
     /// Takes such a call as it does on a good day.
     fn change(&mut self, call: &Call) -> Answer {
         unreachable!("{call:?}")
+    }
+    /// The credentials are another account's from now on.
+    fn swap(&mut self) {
+        unreachable!("it has one account");
+    }
+    /// Whoever looks at one of its posts is answered with this status from now on.
+    fn shuts(&mut self, _: u16) {
+        unreachable!("nobody looks");
     }
     /// Its author deletes every post there, by hand.
     fn vanish(&mut self) {}

@@ -81,6 +81,15 @@ impl Platform for Site {
             let me = json!({ "id": 1, "name": "blog", "capabilities": { "publish_posts": true } });
             return Answer::json(200, &me);
         }
+        if call.is("GET", POSTS) && call.path.contains("status=publish") {
+            let out = self.posts.iter().rev().filter(|post| post["status"] == "publish");
+            let shown = out.map(|post| {
+                let content = json!({ "rendered": post["content"] });
+                json!({ "id": post["id"], "link": post["link"], "content": content,
+                    "date_gmt": "2026-01-03T03:04:05" })
+            });
+            return Answer::json(200, &shown.collect());
+        }
         if call.is("GET", POSTS) {
             let slug = call.path.split("slug=").nth(1).unwrap().split('&').next().unwrap();
             assert!(call.path.contains("status=any"));
