@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use oncecast::ledger::Permit;
-use oncecast::model::{DeliveryId, Time};
+use oncecast::model::{Change, DeliveryId, Time};
 
 use super::plan::{Lane, Plan};
 use super::platforms::Call;
@@ -48,6 +48,9 @@ pub(super) struct Laws {
     /// Claims of changes, which the caps count by themselves.
     changes: BTreeMap<usize, VecDeque<Time>>,
     wishes: Vec<changes::Wish>,
+    /// The last call for a change of each delivery, and the name of its post there.
+    calls: BTreeMap<DeliveryId, (Change, Vec<u8>)>,
+    pub(super) names: BTreeMap<DeliveryId, String>,
     /// What was ever claimed.
     claimed: BTreeSet<(usize, Post)>,
     /// What a person wants taken away.

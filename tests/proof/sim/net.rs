@@ -69,7 +69,7 @@ impl Fate {
 }
 
 impl State {
-    fn fate(&mut self, lane: usize, kind: Kind, publishes: bool) -> Fate {
+    fn fate(&mut self, lane: usize, kind: Kind, publishes: bool, changes: bool) -> Fate {
         let weather = self.weather[lane];
         let dice = &mut self.dice;
         let well = Fate::Well(dice.between(Duration::from_millis(50), Duration::from_secs(3)));
@@ -83,6 +83,8 @@ impl State {
             Weather::Down | Weather::Shedding => 90,
             Weather::Slow => 60,
         };
+        // Changes are few.
+        let percent = if changes { percent.max(40) } else { percent };
         if !dice.percent(percent) {
             return well;
         }
@@ -117,7 +119,7 @@ impl State {
                 Fate::Unanswered { hangs }
             }
             // A question that is answered with a no is not a question's business here.
-            Fate::Says(422 | 302) if !publishes => Fate::Refused,
+            Fate::Says(422 | 302) if !publishes && !changes => Fate::Refused,
             fate => fate,
         }
     }
@@ -293,7 +295,7 @@ impl Transport for Net {
         let (changes, publishes) = (changes(kind, &call), publishes(kind, &call));
         let (now, at) = (world.now(), world.age());
         let mut state = world.state();
-        let fate = state.fate(lane, kind, publishes || changes);
+        let fate = state.fate(lane, kind, publishes, changes);
         if changes {
             call.changes = Some(state.laws.changes(&call));
             if world.plan.has(Defect::ChangePosts) && call.path.starts_with("/api/v1/statuses/") {

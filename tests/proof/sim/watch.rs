@@ -13,7 +13,8 @@ use oncecast::ledger::{
 };
 use oncecast::ledger::{adopt, alert, hand, upkeep};
 use oncecast::model::{
-    Amend, Change, DeliveryId, Entry, FeedState, Guarantee, How, Reference, Request, Staged, Status,
+    Amend, Change, DeliveryId, Effect, Entry, FeedState, Guarantee, How, Reference, Request,
+    Staged, Status,
 };
 
 use super::plan::Defect;
@@ -180,7 +181,12 @@ impl Ledger for Watched {
                     Work::Amend(amend) => &amend.due,
                 };
                 let post = due.entry.link.as_deref().and_then(post_in);
-                world.state().laws.offered(due.id, lane, post);
+                let mut state = world.state();
+                state.laws.offered(due.id, lane, post);
+                if let Work::Amend(amend) = work {
+                    let name = amend.receipt.reference.id.clone().unwrap_or_default();
+                    state.laws.names.insert(due.id, name);
+                }
             }
             waiting
         })
@@ -311,6 +317,7 @@ impl Ledger for Watched {
     fn settle_amend(&self, spent: &AmendSpent) -> Reply<AmendSettled> {
         let world = Arc::clone(&self.world);
         let (id, word) = (spent.delivery(), spent.effect().word());
+        let is_done = matches!(spent.effect(), Effect::Done);
         let reply = self.inner.settle_amend(spent);
         Box::pin(async move {
             let settled = reply.await;
@@ -318,6 +325,13 @@ impl Ledger for Watched {
                 Ok(told) => {
                     let stand = told.amend.as_ref().map(|amend| &amend.stand);
                     world.say(format_args!("change of {id} {word}: {stand:?}"));
+                    let mut state = world.state();
+                    let state = &mut *state;
+                    let (lane, name) = (state.laws.lane(id), state.laws.names.get(&id));
+                    if let (Some(lane), Some(name), true) = (lane, name, is_done) {
+                        let seen = state.servers[lane].text(name);
+                        state.laws.told_done(id, seen.as_deref());
+                    }
                 }
                 Err(error) => {
                     world.say(format_args!("change of {id} {word} not settled: {}", short(error)));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oncecast::ledger::AmendPermit;
-use oncecast::model::{Change, Time};
+use oncecast::model::{Change, DeliveryId, Time};
 
 use super::super::platforms::Call;
 use super::super::truth::Post;
@@ -58,6 +58,7 @@ impl Laws {
         }
         let request = permit.request();
         let (path, body) = (request.path.clone(), request.body.clone().into_bytes());
+        self.calls.insert(id, (permit.change(), body.clone()));
         // The one before it was dropped: it is never sent any more.
         self.wishes.retain(|wish| wish.lane != lane || wish.path != path || wish.body != body);
         self.wishes.push(Wish { lane, path, body, post });
@@ -95,6 +96,23 @@ impl Laws {
         }
         if touched.is_some() && touched != of {
             self.broken.push(format!("a change of post {of:?} in {name} touched {touched:?}"));
+        }
+    }
+
+    /// A change is told as done: readers see what the call had them see, or nothing.
+    pub(in crate::sim) fn told_done(&mut self, id: DeliveryId, seen: Option<&str>) {
+        let Some((change, body)) = self.calls.get(&id) else {
+            return self.broken.push(format!("a change of {id} is done that was never claimed"));
+        };
+        // As it stands in a body of JSON.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let is_said = |text: &str| String::from_utf8_lossy(body).contains(&quoted(text));
+        let (word, fits) = match change {
+            Change::Update => ("update", seen.is_none_or(is_said)),
+            Change::Retract => ("retract", seen.is_none()),
+        };
+        if !fits {
+            self.broken.push(format!("{word} of {id} is told as done, and readers see {seen:?}"));
         }
     }
 
