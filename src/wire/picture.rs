@@ -1,6 +1,6 @@
-//! Reading the picture that an entry names, or a page that the operator has. Somebody else wrote its address: it leads to public addresses
-//! only, unless it stands on the server of a feed that the operator wrote, and it costs little whatever it
-//! turns out to be.
+//! Reading the picture that an entry names, or a page that the operator has named. Where somebody else wrote
+//! the address it leads to public addresses only, unless it stands on the server of a feed or a page that
+//! the operator wrote, and it costs little whatever it turns out to be.
 
 use std::time::Duration;
 
