@@ -221,8 +221,14 @@ async fn house(
 
 /// Takes what is owed to one group there.
 async fn deliver(ledger: &Embedded, lane: &mut Lane, name: &str) {
-    while let Some(Work::Due(due)) = ledger.due(name).await.expect("readable").work {
-        lane.deliver(&due).await.expect("delivered");
+    loop {
+        let waiting = ledger.due(name).await.expect("readable");
+        match (waiting.work, waiting.wake) {
+            (Some(Work::Due(due)), _) => drop(lane.deliver(&due).await.expect("delivered")),
+            // A clock that is paused leaps while the disk is waited for, and a permit grows old.
+            (_, Some(wait)) => tokio::time::sleep(wait).await,
+            _ => break,
+        }
     }
 }
 
@@ -366,6 +372,8 @@ async fn few_pictures_are_in_memory_at_a_time() {
     }
     all.join_all().await;
     assert_eq!(net.posts.lock().expect("free").len(), 6);
-    assert_eq!(*net.held.lock().expect("free"), (0, 2), "none is held, and two were at the most");
+    // Other tests beside this one hold some too.
+    let (held, most) = *net.held.lock().expect("free");
+    assert!(held == 0 && (1..=2).contains(&most), "{held} are held, and {most} were at the most");
     ledger.close().await.expect("closed");
 }

@@ -1,6 +1,6 @@
 //! What readers would have been told twice, or never, if admission decided otherwise.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -11,6 +11,8 @@ use super::*;
 struct Remembered {
     aliases: RefCell<HashMap<Fingerprint, u64>>,
     entries: RefCell<Vec<Entry>>,
+    /// Entries from this one on were heard by nobody yet.
+    unsent: Cell<Option<u64>>,
 }
 
 impl Memory for Remembered {
@@ -26,6 +28,10 @@ impl Memory for Remembered {
 
     fn seen_in_feed(&self, _number: u64) -> Result<bool, Infallible> {
         Ok(true)
+    }
+
+    fn is_unsent(&self, number: u64) -> Result<bool, Infallible> {
+        Ok(self.unsent.get().is_some_and(|first| number >= first))
     }
 }
 
@@ -316,9 +322,29 @@ fn a_post_that_is_listed_twice_under_two_dates_is_one() {
     memory.poll(&posts(9..=18), true);
     let undated = |entry: &Entry| Entry { published: None, ..entry.clone() };
     let twice: Vec<Entry> = posts(9..=18).iter().flat_map(|e| [undated(e), e.clone()]).collect();
-    assert_eq!(memory.sent(&twice), 0);
+    let met = memory.poll(&twice, false);
+    let is_news = |met: &&Decision| matches!(met, Decision::New { .. });
+    assert_eq!(met.iter().filter(is_news).count(), 0, "{met:?}");
     // Under one guid, two that say other things are two.
     let fresh = Entry { published: Some(NOW), ..post(19) };
     let other = Entry { content: "Another thing altogether.".to_owned(), ..undated(&fresh) };
     assert_eq!(memory.sent(&[posts(9..=18), vec![fresh, other]].concat()), 2);
+}
+
+/// An author who mends the address of a post a minute after it is out would find it held, and readers
+/// would never hear of it: nobody has heard of the first one.
+#[test]
+fn a_post_whose_address_is_mended_before_anybody_heard_of_it_is_the_same_post() {
+    let fresh = Entry { published: Some(NOW), ..post(19) };
+    let link = Some("http://blog.example/2026/01/mended/".to_owned());
+    let mended = Entry { guid: link.clone(), link, ..fresh.clone() };
+    for unsent in [true, false] {
+        let memory = Remembered::default();
+        memory.poll(&posts(9..=18), true);
+        memory.unsent.set(unsent.then_some(10));
+        assert_eq!(memory.sent(&[posts(9..=18), vec![fresh.clone()]].concat()), 1);
+        let met = memory.poll(&[posts(9..=18), vec![mended.clone()]].concat(), false);
+        let same = matches!(met[10], Decision::Known { number: 10, .. });
+        assert_eq!(same, unsent, "{:?}", met[10]);
+    }
 }

@@ -93,8 +93,8 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// Hands out a delivery that is due, and remembers what its entry says: it takes a while to make a post of
-    /// that, with a picture minutes.
+    /// Hands out a delivery that is due, and remembers what its entry says: it takes a while to make a post
+    /// of that, with a picture minutes.
     fn offer(&mut self, id: DeliveryId, row: DeliveryRow) -> Result<Waiting, LedgerError> {
         let due = self.due_work(id, row)?;
         if self.core.offered.len() >= OFFERED_MAX {
