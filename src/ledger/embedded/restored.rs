@@ -107,7 +107,7 @@ impl Batch<'_, '_> {
             self.set_feed_row(&name, &again)?;
         }
         let groups: Vec<u32> = self.core.names.keys().copied().collect();
-        let (mut owed, mut held) = (0, 0);
+        let mut owed = 0;
         for group in groups {
             for list in [Agenda::Due, Agenda::Settling, Agenda::Held] {
                 for (_, id) in self.tables.agenda(list, group, usize::MAX)? {
@@ -120,17 +120,7 @@ impl Batch<'_, '_> {
                             let release = Event::Release { not_before: self.now };
                             row = self.apply(id, &row, &entry, release, "ledger", "")?;
                         }
-                        Status::Held { ref reason } => {
-                            // A person may have let it go since, and must not do so again unawares.
-                            let was = format!("it was held: {reason}");
-                            let release = Event::Release { not_before: self.now };
-                            let row = DeliveryRow { first_sent: None, haunted: false, ..row };
-                            let row = self.apply(id, &row, &entry, release, "ledger", &was)?;
-                            let hold = Event::Hold(HoldReason::Restored);
-                            self.apply(id, &row, &entry, hold, "ledger", "")?;
-                            held += 1;
-                            continue;
-                        }
+                        Status::Held { .. } => continue,
                         _ => {}
                     }
                     let claim = Event::Claim { permit: 0 };
@@ -145,8 +135,7 @@ impl Batch<'_, '_> {
             }
         }
         let detail = format!(
-            "nothing tells what was sent after this copy: feeds begin anew, {owed} owed are in doubt, \
-             {held} that were held may have been let go"
+            "nothing tells what was sent after this copy: feeds begin anew, {owed} owed are in doubt"
         );
         self.house("begin-again", "ledger", &detail)
     }

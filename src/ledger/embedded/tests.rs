@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::clock::{Clock, TokioClock};
 use crate::ledger::{Audience, Claim, Intake, Lane, LedgerError, Policy, Setup, Sight, Verdict};
 use crate::model::{
-    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, HoldReason, Outcome, Reference,
-    Request, Status, StatusKind, Time,
+    Caps, DeferCause, DeliveryId, Entry, FeedState, Guarantee, Outcome, Reference, Request, Status,
+    StatusKind, Time,
 };
 
 use super::batch::Batch;
@@ -200,25 +200,6 @@ async fn a_delivery_that_was_under_way_in_the_copy_is_haunted_as_well() {
     run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
     let claim = claim(&mut open, FIRST);
     assert!(matches!(claim, Claim::Gone(StatusKind::InDoubt)), "readers have it: {claim:?}");
-}
-
-/// Five posts were held when the machine's snapshot was taken, then let go and read by all. Told again only
-/// that they were held for being many, a person lets them go a second time.
-#[tokio::test]
-async fn what_was_held_in_a_copy_is_told_to_be_perhaps_out() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut open = open(folder.path(), None);
-    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
-    see(&mut open, &["old"]);
-    see(&mut open, &["old", "a", "b", "c", "d", "e"]);
-    let Status::Held { reason: HoldReason::Burst { .. } } = status(&mut open, FIRST) else {
-        panic!("many at once are held")
-    };
-    drop(open);
-    let mut open = self::open(folder.path(), Some(Mend::AdoptRestored));
-    run(&mut open, |batch| batch.configure(setup(&["readers"]))).expect("configured");
-    let Status::Held { reason } = status(&mut open, FIRST) else { panic!("it waits for a person") };
-    assert!(reason.to_string().contains("may have been sent already"), "{reason}");
 }
 
 /// Two loops have asked about one doubt, and one has repeated it: while that repeat is in the platform's
