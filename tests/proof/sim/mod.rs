@@ -43,7 +43,7 @@ use plan::Defect;
 use world::Tally;
 
 /// So many lives are lived where nobody says how many.
-const SEEDS: u64 = 5_000;
+const SEEDS: u64 = 1_000;
 /// A defect is caught within so many lives.
 const CAUGHT_WITHIN: u64 = 60;
 const FAULTS_MIN: u64 = 50;
@@ -82,7 +82,7 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// Says how far it is, past the capture of the test runner: five thousand lives take minutes.
+/// Says how far it is, past the capture of the test runner: a thousand lives take minutes.
 fn progress(done: u64, of: u64, broken: usize, began: std::time::Instant) {
     let took = began.elapsed().as_secs_f64();
     let left = took / done as f64 * (of - done) as f64;
